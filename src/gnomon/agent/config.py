@@ -1,0 +1,1 @@
+"""The agent's settings files: `agent.yaml` and `conf.d/*.yaml`."""

@@ -1,0 +1,1 @@
+"""What runs on this host: sockets and processes matched to known services."""

@@ -1,0 +1,1 @@
+"""Wires an agent together and runs it."""

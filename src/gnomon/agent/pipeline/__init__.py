@@ -1,0 +1,1 @@
+"""What carries samples from sources to sinks."""

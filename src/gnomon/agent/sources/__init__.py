@@ -1,0 +1,1 @@
+"""What samples come from."""

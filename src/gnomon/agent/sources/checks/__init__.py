@@ -1,0 +1,1 @@
+"""Pull sources, one module (or package) each; see core/component.py."""

@@ -1,0 +1,1 @@
+"""Foreign plugin APIs."""

@@ -1,0 +1,1 @@
+"""Pure bytes to samples and back, one module per wire format."""

@@ -1,0 +1,1 @@
+"""Wires a server together and runs it."""

@@ -1,0 +1,1 @@
+"""Graphite's functions and targets."""

@@ -1,0 +1,1 @@
+"""Where samples live: the interface, the in-memory reference and the engines behind it."""

@@ -1,0 +1,1 @@
+"""HTTP APIs for queries and status."""

@@ -1,0 +1,1 @@
+"""Pure sample algorithms shared by agent and server."""

@@ -1,0 +1,1 @@
+"""Moves bytes: HTTP, TCP, UDP, Unix sockets, child processes. No meaning."""

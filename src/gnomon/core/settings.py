@@ -8,11 +8,10 @@ into a `Located`: plain data plus the line of each key. `build` turns one into t
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar, cast, get_type_hints
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -34,7 +33,7 @@ class OpenSettings(msgspec.Struct, frozen=True, kw_only=True):
 class Duration(float):
     """Seconds. Written as a number of seconds or as `500ms`, `10s`, `5m`, `2h`, `7d`."""
 
-    UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}  # noqa: RUF012
+    UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
     @classmethod
     def parse(cls, text: object) -> Duration:
@@ -45,7 +44,7 @@ class Duration(float):
 class Size(int):
     """Bytes. Written as a number of bytes or as `512KB`, `50MB`, `2GB` (powers of 1024)."""
 
-    UNITS = {  # noqa: RUF012
+    UNITS = {
         suffix: 1024**power
         for power, suffixes in enumerate((("b",), ("kb", "k"), ("mb", "m"), ("gb", "g")))
         for suffix in suffixes
@@ -159,22 +158,9 @@ def plain(settings: object) -> Any:
     def encode(value: Any) -> Any:
         if isinstance(value, Secret):
             return "***"
-        return str(value)
+        return int(value) if isinstance(value, Size) else float(value)
 
     return msgspec.to_builtins(settings, enc_hook=encode)
-
-
-def schema(of: type[Any]) -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a settings type."""
-
-    def hook(kind: type[Any]) -> dict[str, Any]:
-        if kind is Secret:
-            return {"type": ["string", "object"], "description": cast(str, Secret.__doc__)}
-        if kind in (Duration, Size):
-            return {"type": ["string", "number"], "description": cast(str, kind.__doc__)}
-        raise NotImplementedError(kind)
-
-    return msgspec.json.schema(of, schema_hook=hook)
 
 
 def dotted(path: Path) -> str:
@@ -227,6 +213,7 @@ def _explain(located: Located, into: type[Any], error: msgspec.ValidationError) 
         int(index) if index.isdigit() else name or index
         for name, index in _STEP.findall(place.rstrip("`"))
     )
+    path = _with_keys(located.data, path, text)
     unknown = re.search(r"unknown field `(.*)`", text)
     missing = re.search(r"missing required field `(.*)`", text)
     if unknown:
@@ -238,6 +225,50 @@ def _explain(located: Located, into: type[Any], error: msgspec.ValidationError) 
         return located.error(f"the key {missing.group(1)!r} is required here", *path)
     message = text.replace("`", "")
     return located.error(message[:1].lower() + message[1:], *path)
+
+
+def _with_keys(data: Any, path: Path, text: str) -> Path:
+    """The path with its `...` (any key of a mapping, says msgspec) made out, where possible."""
+    if not path:
+        return path
+    step, rest = path[0], path[1:]
+    if step == "..." and isinstance(data, Mapping):
+        children = cast(Mapping[str, Any], data)
+        found = next((key for key in children if _fits(children[key], rest, text)), None)
+        if found is None:
+            return ()
+        step = found
+    try:
+        return (step, *_with_keys(data[step], rest, text))
+    except (KeyError, IndexError, TypeError):
+        return (step,)
+
+
+def _fits(child: Any, rest: Path, text: str) -> bool:
+    """Whether an error of this text can stand at `rest` below `child`."""
+    for step in rest:
+        try:
+            child = child[step]
+        except (KeyError, IndexError, TypeError):
+            return step == "..."
+    found = re.search(r"(unknown|required) field `(.*)`", text)
+    if found is None:
+        got = re.search(r"got `(\w+)`", text)
+        return got is None or got.group(1) == _JSON_WORDS.get(type(child), "")
+    keys: Mapping[str, Any] = child if isinstance(child, dict) else {}
+    return (found.group(2) in keys) is (found.group(1) == "unknown")
+
+
+_JSON_WORDS = {
+    str: "str",
+    int: "int",
+    float: "float",
+    bool: "bool",
+    list: "array",
+    dict: "object",
+    type(None): "null",
+}
+"""What msgspec calls the types of plain data."""
 
 
 def _fields_at(into: type[Any], path: Path) -> set[str]:
@@ -260,26 +291,3 @@ def _structs(info: Any, wanted: str) -> Any:
         if hasattr(member, wanted) or hasattr(member, "value_type"):
             return member
     return info
-
-
-def field_docs(of: type[Any]) -> dict[str, str]:
-    """The text under each field of a Settings class (its attribute docstrings), by field name."""
-    import ast  # noqa: PLC0415  # only the reference pages and `--explain` need the source
-    import inspect  # noqa: PLC0415
-    import textwrap  # noqa: PLC0415
-
-    docs: dict[str, str] = {}
-    for cls in reversed(of.__mro__[:-1]):
-        if cls.__module__.startswith("msgspec"):
-            continue
-        tree = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
-        body = tree.body if isinstance(tree, ast.ClassDef) else []
-        for node, after in itertools.pairwise(body):
-            if (
-                isinstance(node, ast.AnnAssign)
-                and isinstance(node.target, ast.Name)
-                and isinstance(after, ast.Expr)
-                and isinstance(after.value, ast.Constant)
-            ):
-                docs[node.target.id] = inspect.cleandoc(str(after.value.value))
-    return {name: docs.get(name, "") for name in get_type_hints(of) if not name.startswith("_")}

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from gnomon.core.clock import Clock
-from gnomon.core.model import Batch, Event, Labels, Mark, Metric, Status
+from gnomon.core.model import Batch, Entry, Event, Labels, Metric, Status
 from gnomon.core.telemetry import Telemetry
 
 
@@ -114,13 +114,6 @@ class Check(Protocol):
     def close(self) -> None:
         """Lets go of connections. May be called twice."""
         ...
-
-
-class Entry(NamedTuple):
-    """A batch in a buffer, with its identity."""
-
-    mark: Mark
-    batch: Batch
 
 
 class Sink(Protocol):

@@ -231,3 +231,10 @@ class Batch:
 
     def __repr__(self) -> str:
         return f"<Batch {len(self)} samples, {len(self.series)} series, {len(self.events)} events>"
+
+
+class Entry(NamedTuple):
+    """A batch in a buffer or on the wire, with its identity."""
+
+    mark: Mark
+    batch: Batch

@@ -18,6 +18,8 @@ Each carries one clear line for a person, with what to do next where that is kno
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class GnomonError(Exception):
     """The root of all errors raised on purpose."""
@@ -70,3 +72,11 @@ class NeedsSetup(NoData):
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` when something close is known, else the empty string."""
+    from difflib import get_close_matches  # noqa: PLC0415  # only when something is wrong already
+
+    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""

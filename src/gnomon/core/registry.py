@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gnomon.core.errors import SettingsError
+from gnomon.core.errors import SettingsError, did_you_mean
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 class Registry:
@@ -62,6 +63,8 @@ class Registry:
         }
 
     def _theirs(self) -> dict[str, EntryPoint]:
+        from importlib.metadata import entry_points  # noqa: PLC0415  # 80 ms that help need not pay
+
         return {point.name: point for point in entry_points(group=self.group)}
 
     def _missing(self, name: str, error: ModuleNotFoundError) -> SettingsError:
@@ -69,12 +72,6 @@ class Registry:
             f"{self.kind} {name!r} needs the Python module {error.name!r}, which is not installed; "
             f"install it with: pip install 'gnomon[all]'"
         )
-
-
-def did_you_mean(word: str, known: list[str]) -> str:
-    """`; did you mean 'x'?` when something close is known, else the empty string."""
-    close = get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 CHECKS = Registry("check", "gnomon.agent.sources.checks", "gnomon.checks")

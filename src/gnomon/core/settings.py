@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
-from gnomon.core.errors import SettingsError
-from gnomon.core.registry import did_you_mean
+from gnomon.core.errors import SettingsError, did_you_mean
 
 Path = tuple[str | int, ...]
 """Where in a settings tree: `("sinks", 0, "url")`."""
@@ -254,9 +253,12 @@ def _fits(child: Any, rest: Path, text: str) -> bool:
     found = re.search(r"(unknown|required) field `(.*)`", text)
     if found is None:
         got = re.search(r"got `(\w+)`", text)
-        return got is None or got.group(1) == _JSON_WORDS.get(type(child), "")
-    keys: Mapping[str, Any] = child if isinstance(child, dict) else {}
-    return (found.group(2) in keys) is (found.group(1) == "unknown")
+        return got is None or got.group(1) == _JSON_WORDS.get(type(cast(object, child)), "")
+    return (found.group(2) in _keys(child)) is (found.group(1) == "unknown")
+
+
+def _keys(value: object) -> Collection[str]:
+    return cast(Mapping[str, Any], value) if isinstance(value, Mapping) else ()
 
 
 _JSON_WORDS = {

@@ -1,0 +1,1 @@
+"""The web page: HTML shells and the static files they load."""

@@ -1,0 +1,105 @@
+// One host: how it is now, its charts, and everything else it reports.
+
+import { metadata, now, query, quoted, series } from "./api.js";
+import { Board, PanelView } from "./board.js";
+import { h } from "./dom.js";
+import { parts, span, unitOf } from "./format.js";
+import { loadHosts } from "./hosts.js";
+import { t } from "./i18n.js";
+import { mark } from "./mark.js";
+import { SYSTEM, otherPanels } from "./panels.js";
+import { RangeBar } from "./range-bar.js";
+import { resolve } from "./range.js";
+import { servicesTable } from "./services.js";
+import { SIGNALS, checkLevel } from "./signals.js";
+import { begin, explain, main, notice, poll, setTitle } from "./shell.js";
+
+const name = decodeURIComponent(location.pathname.replace(/^\/host\//, ""));
+const REFRESH = 10e3;
+const DAY = 86400e3;
+
+begin("nav.overview");
+setTitle(name);
+const bar = new RangeBar(() => board.changed());
+const board = new Board(bar);
+const facts = h("p", { class: "facts" });
+const sign = h("span", { class: "sign" });
+const vitals = h("dl", { class: "vitals" });
+const troubles = h("ul", { class: "troubles" });
+const groups = h("div", { class: "groups" });
+main.append(
+  h("div", { class: "host-head" }, h("h1", {}, sign, name), facts),
+  troubles,
+  vitals,
+  bar.element,
+  groups,
+);
+
+poll(refresh, () => REFRESH);
+build().catch((error) => notice(explain(error), { level: "critical" }));
+
+/** Finds out what the host reports and lays the panels out; they load when they are seen. */
+async function build() {
+  const { start, end } = resolve(bar.range);
+  const [found, about] = await Promise.all([
+    series(`{host=${quoted(name)}}`, { start: Math.min(start, now() - DAY), end }),
+    metadata(),
+  ]);
+  const names = new Set(found.map(({ __name__: metric }) => metric));
+  if (names.size === 0) {
+    groups.replaceChildren(h("p", { class: "nothing" }, t("host.not_found", { name })));
+    return;
+  }
+  const system = SYSTEM.filter(({ metrics }) => Object.keys(metrics).some((metric) => names.has(metric)));
+  groups.append(group(t("host.system"), system, true));
+  for (const { family, panels } of otherPanels(names, about)) {
+    groups.append(group(family, panels, !/^(system\.|gnomon)/.test(family), t("host.metrics", { n: panels.length })));
+  }
+}
+
+function group(title, panels, open, note) {
+  const charts = h("div", { class: "charts" }, panels.map((panel) => board.add(new PanelView(panel, name, zoom))));
+  return h("details", { class: "group", open, "data-family": title }, h("summary", {}, h("h2", {}, title), note ? h("small", {}, note) : null), charts);
+}
+
+function zoom(from, to) {
+  bar.pick({ from, to });
+}
+
+/** The head of the page: state, vital signs, what is wrong, services. */
+async function refresh() {
+  const [[host], uptime, checks] = await Promise.all([
+    loadHosts([name]),
+    query(`{"system.uptime", host=${quoted(name)}}`),
+    query(`{"service_check", host=${quoted(name)}}`),
+  ]);
+  if (!host) return;
+  sign.replaceChildren(mark(host.level), h("span", { class: "visually-hidden" }, t(`level.${host.level}`)));
+  const agent = host.agent?.status ?? {};
+  facts.textContent = [
+    t(`level.${host.level}`),
+    uptime[0] ? t("host.uptime", { age: span(Number(uptime[0].value[1])) }) : null,
+    agent.version ? t("host.agent", { version: agent.version }) : null,
+    host.age === null ? null : t("overview.heard", { age: span(host.age / 1000) }),
+  ].filter(Boolean).join(" · ");
+  vitals.replaceChildren(...Object.keys(SIGNALS).filter((id) => host.readings[id]).map((id) => vital(host.readings[id])));
+  showChecks(checks);
+  const services = servicesTable(agent.services ?? []);
+  document.querySelector(".services")?.remove();
+  if (services) bar.element.before(services);
+}
+
+function vital({ id, value, level, place }) {
+  const [number, unit] = parts(value, unitOf(SIGNALS[id].unit));
+  return h("div", { class: level }, h("dt", {}, t(`signal.${id}`), place ? h("small", {}, ` ${place}`) : null), h("dd", {}, number, unit ? h("small", {}, ` ${unit}`) : null));
+}
+
+function showChecks(checks) {
+  const bad = checks
+    .map(({ metric, value }) => ({ metric, level: checkLevel(Number(value[1])) }))
+    .filter(({ level }) => level !== "ok");
+  troubles.replaceChildren(...bad.map(({ metric, level }) => {
+    const labels = Object.entries(metric).filter(([label]) => !["__name__", "host", "check"].includes(label)).map(([label, value]) => `${label}=${value}`);
+    return h("li", { class: `level ${level}` }, mark(level), `${metric.check}: ${t(`level.${level}`)}`, labels.length ? h("small", {}, labels.join(" ")) : null);
+  }));
+}

@@ -1,0 +1,4 @@
+// 简体中文。
+
+export const zh = {
+};

@@ -156,8 +156,9 @@ def parse(data: bytes) -> Stat:
         words = line.split(maxsplit=2 if line.startswith((b"intr", b"softirq")) else -1)
         if words:
             lines[words[0]] = words[1:]
-    if b"cpu" not in lines:
-        raise NoData("/proc/stat has no line 'cpu'")
+    total = _times(lines.get(b"cpu", []))
+    if not total.keys() >= {"user", "nice", "system", "idle"}:
+        raise NoData("/proc/stat has no line 'cpu' with at least four numbers")
     cores = {
         procfs.text(name[3:]): _times(columns)
         for name, columns in lines.items()
@@ -168,21 +169,21 @@ def parse(data: bytes) -> Stat:
         for name in (*COUNTS, *NOW)
         if lines.get(name) and lines[name][0].isdigit()
     }
-    return Stat(_times(lines[b"cpu"]), cores, counters)
+    return Stat(total, cores, counters)
 
 
 def _times(columns: list[bytes]) -> Times:
-    ticks = {mode: int(column) for mode, column in zip(MODES, columns, strict=False)}
-    return _without_guests(ticks)
+    pairs = zip(MODES, columns, strict=False)
+    return _without_guests({mode: int(column) for mode, column in pairs if column.isdigit()})
 
 
 def _without_guests(times: Mapping[str, float]) -> Times:
     """The kernel counts a guest's time in `user` and `nice` too; here it counts once."""
-    return {
-        **times,
-        "user": times.get("user", 0) - times.get("guest", 0),
-        "nice": times.get("nice", 0) - times.get("guest_nice", 0),
-    }
+    own = dict(times)
+    for mode, guest in (("user", "guest"), ("nice", "guest_nice")):
+        if mode in own:
+            own[mode] -= own.get(guest, 0)
+    return own
 
 
 def shares(before: Times, now: Times) -> dict[str, float]:
@@ -201,7 +202,7 @@ def joined(parts: Mapping[str, float]) -> dict[str, float]:
         return {}
     whole = dict(parts)
     interrupts = parts.get("irq", 0) + parts.get("softirq", 0)
-    whole["user"] = parts["user"] + parts["nice"]
+    whole["user"] = parts["user"] + parts.get("nice", 0)
     whole["system"] = parts["system"] + interrupts
     whole["interrupt"] = interrupts
     if "steal" in whole:

@@ -20,6 +20,12 @@ PSEUDO = frozenset(
 """File systems without a disk of their own, and those that are always full (images, optical)."""
 
 
+CONTAINER_FILES = frozenset(
+    {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev/termination-log"}
+)
+"""Single files that container runtimes mount from a disk of the host."""
+
+
 class Mount(NamedTuple):
     """A line of the mount table."""
 
@@ -50,9 +56,9 @@ class Rules(NamedTuple):
 
     def pseudo(self, mount: Mount) -> bool:
         """Whether it has no disk. The root of a container is an overlay, and still its disk."""
-        return mount.filesystem in PSEUDO and not (
-            mount.filesystem == "overlay" and mount.point == "/"
-        )
+        if mount.point in CONTAINER_FILES:
+            return True
+        return mount.filesystem in PSEUDO and (mount.filesystem, mount.point) != ("overlay", "/")
 
     def select(self, mounts: Iterable[Mount]) -> list[Mount]:
         """Those that count: each device once, at the shortest of its mount points.

@@ -100,10 +100,11 @@ class Network:
             self._count_again_at = now + RARELY
 
     def _count(self) -> dict[str, connections.Counts]:
-        return {
+        found = {
             family: connections.read(family, self._net, diag=self._diag)
             for family in connections.FAMILIES
         }
+        return {family: counts for family, counts in found.items() if counts is not None}
 
     def close(self) -> None:
         """Holds nothing open."""

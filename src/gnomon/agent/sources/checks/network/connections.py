@@ -88,12 +88,16 @@ class Unsupported(Exception):
     """The kernel does not answer sock_diag for this family."""
 
 
-def read(family: str, net: Path, *, diag: bool) -> Counts:
-    """Sockets of one family by state; `net` is the folder of the fall-back files."""
+def read(family: str, net: Path, *, diag: bool) -> Counts | None:
+    """Sockets of one family by state; None if this kernel does not have it (no IPv6, say).
+
+    `net` is the folder of the files to fall back on.
+    """
     if diag:
         with contextlib.suppress(Unsupported):
             return count(family)
-    return parse(procfs.read_if_there(net / FAMILIES[family]))
+    data = procfs.read_if_there(net / FAMILIES[family])
+    return parse(data) if data else None
 
 
 _LINE = re.compile(rb"\n *\d+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:[0-9A-F]{4} ([0-9A-F]{2}) ")

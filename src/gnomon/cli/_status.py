@@ -90,7 +90,7 @@ def _check_row(check: dict[str, Any], now: int) -> list[str]:
 
 
 def _sink_row(sink: dict[str, Any], now: int) -> list[str]:
-    queue = sink.get("queue") or {"samples": 0, "bytes": 0, "oldest": None}
+    queue: dict[str, Any] = sink.get("queue") or {"samples": 0, "bytes": 0, "oldest": None}
     dropped = ", ".join(f"{n} {reason}" for reason, n in sink.get("dropped", {}).items() if n)
     oldest = queue["oldest"]
     return [
@@ -98,7 +98,7 @@ def _sink_row(sink: dict[str, Any], now: int) -> list[str]:
         sink["state"],
         str(sink["sent"]),
         str(queue["samples"]),
-        human_bytes(float(queue["bytes"])),
+        human_bytes(queue["bytes"]),
         human_seconds(max(0, now - oldest) / 1000) if oldest else "-",
         dropped or "0",
         sink["message"],

@@ -261,7 +261,7 @@ def _keys(value: object) -> Collection[str]:
     return cast(Mapping[str, Any], value) if isinstance(value, Mapping) else ()
 
 
-_JSON_WORDS = {
+_JSON_WORDS: dict[object, str] = {
     str: "str",
     int: "int",
     float: "float",

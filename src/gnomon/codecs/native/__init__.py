@@ -8,6 +8,7 @@ time and memory bounded by `Limits`.
 
 from gnomon.codecs.native.body import CONTENT_TYPE, MAGIC, Decoder, Encoder, Payload, open_body
 from gnomon.codecs.native.columns import Columns, pack, unpack
+from gnomon.codecs.native.compression import compress, decompress
 from gnomon.codecs.native.dictionary import Definitions, Dictionary, Table, UnknownDictionary
 from gnomon.codecs.native.limits import Limits, OverLimit
 
@@ -24,6 +25,8 @@ __all__ = [
     "Payload",
     "Table",
     "UnknownDictionary",
+    "compress",
+    "decompress",
     "open_body",
     "pack",
     "unpack",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 
-import cramjam
 import msgspec
 
 from gnomon.codecs.native import columns
 from gnomon.codecs.native.columns import Columns
+from gnomon.codecs.native.compression import compress, decompress
 from gnomon.codecs.native.dictionary import Definitions, Dictionary, Table, pick
-from gnomon.codecs.native.limits import DEFAULTS, Limits, OverLimit, integers, packed
+from gnomon.codecs.native.limits import DEFAULTS, Limits, integers, packed
 from gnomon.core.errors import DecodeError
 from gnomon.core.model import Entry, Mark, Metric
 
@@ -22,8 +22,6 @@ CONTENT_TYPE = "application/vnd.gnomon.batches"
 MAX_SERIES = 100_000
 """An encoder begins a new session beyond so many series; half of what a decoder takes."""
 
-_HEADER = len(MAGIC) + 4
-_LEVEL = 3
 _WORD = (1 << 64) - 1
 
 
@@ -85,10 +83,7 @@ class Encoder:
         marks = _pack_marks([entry.mark for entry in entries], self._dictionary)
         packed_columns = columns.pack([entry.batch for entry in entries], self._dictionary)
         payload = Payload(self.session, self._dictionary.take(), marks, packed_columns)
-        raw = _encode(payload)
-        return b"".join(
-            (MAGIC, len(raw).to_bytes(4, "little"), cramjam.zstd.compress(raw, level=_LEVEL))
-        )
+        return MAGIC + compress(_encode(payload))
 
 
 class Decoder:
@@ -133,18 +128,9 @@ class Decoder:
 
 def open_body(body: bytes, limits: Limits = DEFAULTS) -> Payload:
     """Checks the header, decompresses within the limit and splits into parts, reading none."""
-    if body[: len(MAGIC)] != MAGIC or len(body) < _HEADER:
+    if body[: len(MAGIC)] != MAGIC:
         raise DecodeError("not a body of this wire, or of a version that is not known here")
-    size = int.from_bytes(body[len(MAGIC) : _HEADER], "little")
-    if size > limits.decompressed:
-        raise OverLimit(f"{size} bytes decompressed; at most {limits.decompressed} are taken")
-    raw = bytearray(size)
-    try:
-        written = cramjam.zstd.decompress_into(memoryview(body)[_HEADER:], raw)
-    except cramjam.DecompressionError as error:
-        raise DecodeError(f"a body that cannot be decompressed: {error}") from None
-    if written != size:
-        raise DecodeError(f"{written} bytes decompressed, where {size} were announced")
+    raw = decompress(memoryview(body)[len(MAGIC) :], limits.decompressed)
     try:
         return _payloads.decode(raw)
     except (msgspec.MsgspecError, RecursionError) as error:

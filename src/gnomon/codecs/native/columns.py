@@ -15,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from gnomon.codecs.native.dictionary import Dictionary, Table, cut, pick
-from gnomon.codecs.native.limits import MAX_TEXT, Limits, OverLimit, integers, packed
+from gnomon.codecs.native.limits import Limits, OverLimit, integers, packed
 from gnomon.codecs.native.values import Values, pack_values, unpack_values
 from gnomon.core.errors import DecodeError
 from gnomon.core.model import Batch, Event, Series
@@ -84,7 +84,7 @@ def pack(batches: Sequence[Batch], dictionary: Dictionary) -> Columns:
     return Columns(
         _pack_shapes(shapes),
         packed(numbers),
-        _pack_times(chain.from_iterable(batch.timestamps for batch in batches)),
+        _pack_times(batches),
         pack_values(chain.from_iterable(batch.values for batch in batches)),
         _pack_events(batches) if any(batch.events for batch in batches) else None,
     )
@@ -171,15 +171,26 @@ def _shape(rows: list[int], table: Table) -> _Shape:
     return _Shape(series, array("I", map(places.__getitem__, rows)))
 
 
-def _pack_times(timestamps: Iterable[int]) -> Times:
+def _pack_times(batches: Sequence[Batch]) -> Times:
     steps: list[int] = []
     lengths: list[int] = []
-    last = 0
-    for timestamp, run in groupby(timestamps):
-        steps.append(_wrapped(timestamp - last))
-        lengths.append(sum(1 for _ in run))
-        last = timestamp
+    last = None
+    for batch in batches:
+        for timestamp, length in _time_runs(batch.timestamps):
+            if timestamp == last:
+                lengths[-1] += length
+            else:
+                steps.append(_wrapped(timestamp - (last or 0)))
+                lengths.append(length)
+                last = timestamp
     return Times(packed(steps), packed(lengths))
+
+
+def _time_runs(timestamps: array[int]) -> list[tuple[int, int]]:
+    """Runs of equal timestamps; usually a batch has one."""
+    if timestamps and timestamps.count(timestamps[0]) == len(timestamps):
+        return [(timestamps[0], len(timestamps))]
+    return [(timestamp, sum(1 for _ in run)) for timestamp, run in groupby(timestamps)]
 
 
 def _unpack_times(times: Times, count: int, limits: Limits) -> array[int]:
@@ -226,7 +237,7 @@ def _unpack_events(events: Events, batches: int, limits: Limits) -> dict[int, li
     if min(labels, default=0) < 0 or max(labels, default=0) > limits.labels_per_series:
         raise OverLimit(f"an event of more than {limits.labels_per_series} labels")
     most = (4 + 2 * limits.labels_per_series) * limits.events
-    texts = cut(events.text, integers(events.lengths, most, "texts of events"), MAX_TEXT)
+    texts = cut(events.text, integers(events.lengths, most, "texts of events"), limits.text_length)
     if not len(owners) == len(times) == len(labels) or len(texts) != sum(4 + 2 * n for n in labels):
         raise DecodeError("events that are cut short")
     by_batch: dict[int, list[Event]] = {}

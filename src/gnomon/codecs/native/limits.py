@@ -14,9 +14,6 @@ import msgspec
 
 from gnomon.core.errors import DecodeError, LimitExceeded
 
-MAX_TEXT = 1 << 20
-"""Longest title or text of an event, in characters."""
-
 
 class Limits(NamedTuple):
     """Bounds of one body and of the dictionary of one session."""
@@ -32,6 +29,8 @@ class Limits(NamedTuple):
     label_length: int = 4096
     """Characters of a metric name, unit, help text, label name or label value."""
     labels_per_series: int = 64
+    text_length: int = 1 << 20
+    """Characters of a title or a text of an event."""
 
 
 DEFAULTS = Limits()

@@ -45,6 +45,11 @@ def pack_values(values: Iterable[float]) -> Values:
     decimals: tuple[list[int], ...] = tuple([] for _ in DIGITS)
     doubles = array("d")
     for value in values:
+        # The common case first: a whole number other than -0.0.
+        if value.is_integer() and -_EXACT < value < _EXACT and (value or copysign(1, value) > 0):
+            classes.append(0)
+            decimals[0].append(int(value))
+            continue
         code, number = _decimal(value)
         classes.append(code)
         if code == AS_IS:
@@ -91,10 +96,10 @@ def _columns(packed_values: Values, limits: Limits) -> list[array[float]]:
 
 
 def _decimal(value: float) -> tuple[int, int]:
-    """The class of a value and its integer."""
-    if not value:
-        return (0 if copysign(1.0, value) > 0 else AS_IS), 0
-    for code, scale in _SCALES:
+    """The class of a value that is not whole, and its integer."""
+    if value.is_integer():
+        return AS_IS, 0
+    for code, scale in _SCALES[1:]:
         scaled = value * scale
         if -_EXACT < scaled < _EXACT:
             whole = round(scaled)

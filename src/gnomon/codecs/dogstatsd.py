@@ -151,9 +151,15 @@ def _metrics(name: str, rest: str, line: bytes) -> list[Metric]:
     return [_metric(name, values, meta) for values, meta in groups]
 
 
+_NUMBER = r"[+-]?[\d.][\d.eE+-]*"
+_TYPE = rf"(?:ms|[cghds])(?=\||$|:{_NUMBER}\|)"
+_OLDER_FORM = re.compile(rf":{_NUMBER}\|{_TYPE}")
+_STARTS_WITH_TYPE = re.compile(_TYPE)
+
+
 def _is_older_form(meta: str) -> bool:
-    """Whether another `value|type` follows: a `:number|type` that is not part of a tag."""
-    return re.search(r":[^:|#,]+\|(?:ms|[cghds])(?:\||:|$)", meta) is not None
+    """Whether another `number|type` follows, which a tag and a container field are not."""
+    return _OLDER_FORM.search(meta) is not None
 
 
 def _groups(rest: str) -> list[tuple[str, str]]:
@@ -167,7 +173,7 @@ def _groups(rest: str) -> list[tuple[str, str]]:
             groups[-1][1] += ":" + token
     merged: list[tuple[str, str]] = []
     for value, meta in groups:
-        if merged and not re.match(r"(?:ms|[cghds])(?:\||$)", meta):
+        if merged and not _STARTS_WITH_TYPE.match(meta):
             before = merged.pop()
             merged.append((before[0], f"{before[1]}:{value}|{meta}"))
         else:

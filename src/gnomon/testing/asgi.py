@@ -92,6 +92,7 @@ class Client:
         waiting = asyncio.Event()
 
         async def receive() -> Message:
+            await asyncio.sleep(0)  # as on a wire, others get their turn in between
             if pieces:
                 piece = pieces.pop(0)
                 return {"type": "http.request", "body": piece, "more_body": bool(pieces)}

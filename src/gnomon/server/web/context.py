@@ -7,7 +7,8 @@ Handlers are `async` and call the store in a worker thread (`starlette.concurren
 from __future__ import annotations
 
 import logging
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from gnomon.core.clock import Clock
 from gnomon.core.telemetry import Telemetry
@@ -27,3 +28,5 @@ class Server(NamedTuple):
     log: logging.Logger
     started: int
     """Milliseconds since the Unix epoch."""
+    settings: Mapping[str, Any] = {}
+    """What is in force, as `gnomon config show` prints it: secrets are masked."""

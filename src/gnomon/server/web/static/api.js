@@ -106,23 +106,25 @@ export async function metadata(signal) {
 }
 
 /** Agents: [{agent, host, received, status}]. */
-export async function agents(signal) {
-  const answer = await json("/api/v1/agents", { signal });
-  return Array.isArray(answer) ? answer : (answer.data ?? answer.agents ?? []);
+export function agents(signal) {
+  return json("/api/v1/agents", { signal });
 }
 
-/** The server's own status. */
-export async function status(signal) {
-  const answer = await json("/api/v1/status", { signal });
-  return answer.data ?? answer;
+/** What one agent last said of itself: {agent, host, received, status}. */
+export function agent(id, signal) {
+  return json(`/api/v1/agents/${encodeURIComponent(id)}/status`, { signal });
+}
+
+/** The server's own status; its `agents` say who was heard when. */
+export function status(signal) {
+  return json("/api/v1/status", { signal });
 }
 
 /** Events, newest first: [{timestamp, title, text, kind, labels}]. */
-export async function events({ start, end, host }, signal) {
+export function events({ start, end, host }, signal) {
   const search = new URLSearchParams({ from: seconds(start), to: seconds(end) });
   if (host) search.set("tags", `host:${host}`);
-  const answer = await json(`/api/v1/events?${search}`, { signal });
-  return Array.isArray(answer) ? answer : (answer.data ?? answer.events ?? []);
+  return json(`/api/v1/events?${search}`, { signal });
 }
 
 /** A text as it stands between double quotes in PromQL. */

@@ -5,8 +5,8 @@ import { Chart } from "./chart.js";
 import { h } from "./dom.js";
 import { Grid } from "./grid.js";
 import { t } from "./i18n.js";
-import { expressionsFor, nameRows, panelUnit } from "./panels.js";
-import { resolve } from "./range.js";
+import { explorerQueries, expressionsFor, nameRows, panelUnit } from "./panels.js";
+import { fromSearch, resolve, toSearch } from "./range.js";
 import { explain, poll } from "./shell.js";
 
 const LATE = 30e3; // ms; samples may arrive this long after their time (agents send in batches)
@@ -23,10 +23,18 @@ export class PanelView {
     this.element = h(
       "section",
       { class: "panel chart", "data-panel": panel.id, "aria-label": this.title },
-      h("h3", { title: panel.help || null }, this.title),
+      h("header", {},
+        h("h3", { title: panel.help || null }, this.title),
+        h("a", { class: "to-explorer", href: "/explore", title: t("explore.open"), "aria-label": `${t("explore.open")}: ${this.title}`, onclick: (event) => this.openIn(event.currentTarget) }, "↗")),
       this.error,
     );
     this.chart = new Chart(this.element, { ...panel, title: this.title, unit: this.unit, onZoom });
+  }
+
+  /** Makes the link lead to the explorer with the panel's queries over the range shown now. */
+  openIn(link) {
+    const queries = explorerQueries(this.panel, this.host).map((query) => ["q", `promql:${query}`]);
+    link.href = `/explore?${toSearch(fromSearch(location.search), new URLSearchParams(queries))}`;
   }
 
   /** Whether what is shown is on the grid of this window already. */

@@ -1,7 +1,7 @@
 // One chart with its legend: uPlot drawing values of a Grid, a synchronised cursor, drag to zoom.
 
 import { colour, h, text } from "./dom.js";
-import { format, moment, timeTicks } from "./format.js";
+import { figure, format, moment, timeTicks } from "./format.js";
 import { summary } from "./grid.js";
 import { t } from "./i18n.js";
 
@@ -9,6 +9,7 @@ const uPlot = globalThis.uPlot;
 const PALETTE = 10;
 const BYTE_STEPS = Array.from({ length: 60 }, (_, power) => 2 ** power);
 const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400, 172800, 604800];
+const SPAN_STEPS = [...[1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1].flatMap((size) => [size, 2 * size, 5 * size]), ...TIME_STEPS, ...[2, 5, 10, 20, 50, 100, 200, 500, 1000].map((weeks) => weeks * 604800)];
 const BRIDGED = 45; // seconds without a value that are drawn as a line: a few missed samples of 10 s
 
 /** Charts with the same key share the cursor. */
@@ -160,8 +161,9 @@ export class Chart {
     const { unit } = this.options;
     return {
       ...this.axis(), space: 32, gap: 5,
-      size: (plot, values) => (values ? Math.max(38, 12 + 6.4 * Math.max(...values.map((value) => value.length))) : 38),
-      incrs: unit.base === "byte" ? BYTE_STEPS : undefined,
+      // One width for all charts, so that the same time is at the same place in each.
+      size: (_, values) => Math.max(62, 14 + 6.2 * Math.max(0, ...(values ?? []).map((value) => value.length))),
+      incrs: { byte: BYTE_STEPS, second: SPAN_STEPS }[unit.base],
       values: (_, splits) => splits.map((value) => format(value, unit)),
     };
   }
@@ -239,7 +241,7 @@ class Legend {
       entry.button.setAttribute("aria-pressed", String(visible));
       entry.element.classList.toggle("off", !visible);
       const figures = summary(row.values);
-      HEAD.forEach((name, index) => text(entry.cells[index], format(figures[name], this.chart.options.unit)));
+      HEAD.forEach((name, index) => text(entry.cells[index], figure(figures[name], this.chart.options.unit)));
     }
   }
 
@@ -262,7 +264,7 @@ class Legend {
     this.element.classList.toggle("pointing", here);
     for (const { row, cells } of this.rows.values()) {
       const value = here ? nearest(row.values, index) : summary(row.values).last;
-      text(cells[0], format(value, options.unit));
+      text(cells[0], figure(value, options.unit));
     }
   }
 }

@@ -1,5 +1,7 @@
 // Numbers, units and times for people: three significant digits, binary prefixes for bytes.
 
+import { t } from "./i18n.js";
+
 /** How each unit of the data model is shown: scaled to a base, then printed. */
 const UNITS = {
   byte: { base: "byte", scale: 1 },
@@ -37,17 +39,17 @@ function prefixed(value, step, names) {
     level += 1;
   }
   const sign = value < 0 ? "−" : "";
-  return [sign + digits(rest), names[level]];
+  return [sign + (Number.isInteger(rest) ? rest : digits(rest)), names[level]];
 }
 
-/** Three significant digits, without trailing zeros and without exponents where readable. */
+/** About three significant digits, without exponents where readable. */
 export function digits(value) {
   const size = Math.abs(value);
   if (size === 0) return "0";
   if (size >= 99.95) return value.toFixed(0);
-  if (size >= 9.995) return trim(value.toFixed(1));
-  if (size >= 0.0995) return trim(value.toFixed(2));
-  if (size >= 0.000995) return trim(value.toFixed(4).replace(/(\.\d*[1-9]\d)\d+$/, "$1"));
+  if (size >= 9.995) return value.toFixed(1);
+  if (size >= 0.0995) return value.toFixed(2);
+  if (size >= 0.000995) return value.toFixed(4).replace(/(\.\d*[1-9]\d)\d+$/, "$1");
   return value.toExponential(1);
 }
 
@@ -67,13 +69,19 @@ export function parts(value, { base = "", rate = false } = {}) {
     return [number, unit + per];
   }
   const [number, unit] = prefixed(value, 1000, DECIMAL);
-  return [number + (unit && !per ? ` ${unit}` : ""), per ? unit + per : ""];
+  return [number, unit + per];
 }
 
-/** "38.2 %", "1.24 GiB/s", "12.4 k", "3 ms". */
-export function format(value, unit) {
+/** For columns of figures, which stand below one another: "38.0 %", "1.24 GiB/s". */
+export function figure(value, unit) {
   const [number, suffix] = parts(value, unit);
   return suffix ? `${number} ${suffix}` : number;
+}
+
+/** For text and axes, without zeros that say nothing: "38 %", "12.4 k", "3 ms". */
+export function format(value, unit) {
+  const [number, suffix] = parts(value, unit);
+  return suffix ? `${trim(number)} ${suffix}` : trim(number);
 }
 
 function duration(value) {
@@ -91,9 +99,9 @@ function duration(value) {
 export function span(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const whole = Math.max(0, Math.round(value));
-  const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+  const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]].map(([unit, size]) => [t(`span.${unit}`), size]);
   const first = units.findIndex(([, size]) => whole >= size);
-  if (first < 0) return "0 s";
+  if (first < 0) return `0 ${units.at(-1)[0]}`;
   const [name, size] = units[first];
   const count = Math.floor(whole / size);
   const next = units[first + 1];

@@ -1,6 +1,6 @@
 // One host: how it is now, its charts, and everything else it reports.
 
-import { metadata, now, query, quoted, series } from "./api.js";
+import { agent as askAgent, metadata, now, query, quoted, series } from "./api.js";
 import { Board, PanelView } from "./board.js";
 import { h } from "./dom.js";
 import { parts, span, unitOf } from "./format.js";
@@ -53,7 +53,7 @@ async function build() {
   const system = SYSTEM.filter(({ metrics }) => Object.keys(metrics).some((metric) => names.has(metric)));
   groups.append(group(t("host.system"), system, true));
   for (const { family, panels } of otherPanels(names, about)) {
-    groups.append(group(family, panels, !/^(system\.|gnomon)/.test(family), t("host.metrics", { n: panels.length })));
+    groups.append(group(family, panels, !/^(system|gnomon)\b/.test(family), t("host.metrics", { n: panels.length })));
   }
 }
 
@@ -75,7 +75,7 @@ async function refresh() {
   ]);
   if (!host) return;
   sign.replaceChildren(mark(host.level), h("span", { class: "visually-hidden" }, t(`level.${host.level}`)));
-  const agent = host.agent?.status ?? {};
+  const agent = host.agent ? (await askAgent(host.agent)).status : {};
   facts.textContent = [
     t(`level.${host.level}`),
     uptime[0] ? t("host.uptime", { age: span(Number(uptime[0].value[1])) }) : null,

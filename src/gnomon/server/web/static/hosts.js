@@ -1,6 +1,6 @@
 // All hosts and how they are, from four requests, however many hosts there are.
 
-import { agents, literal, now, query, quoted, series } from "./api.js";
+import { literal, now, query, quoted, series, status } from "./api.js";
 import { SIGNALS, checkLevel, levelOf, signalOf, strain, worse } from "./signals.js";
 
 const SILENT_AFTER = 90e3; // ms without a word from the agent
@@ -14,15 +14,15 @@ export function hostMatcher(names) {
   return `host=~${quoted(names.map(literal).join("|"))}`;
 }
 
-/** Hosts, worst first: [{name, level, readings, worst, failing, agent, age}]. */
+/** Hosts, worst first: [{name, level, readings, worst, failing, agent (its id), age (ms since it was heard)}]. */
 export async function loadHosts(names, signal) {
   const matcher = hostMatcher(names);
   const metrics = Object.values(SIGNALS).map(({ metric }) => literal(metric)).join("|");
   const at = now();
-  const [vitals, failing, reporting, known] = await Promise.all([
+  const [vitals, failing, { agents = [] }, known] = await Promise.all([
     query(`{__name__=~${quoted(metrics)}, ${matcher}}`, { signal }),
     query(`{"service_check", ${matcher}} > 0`, { signal }),
-    agents(signal),
+    status(signal),
     series(`{${quoted(PRESENCE)}, ${matcher}}`, { start: at - DAY, end: at }, signal),
   ]);
   const hosts = new Map();
@@ -35,11 +35,13 @@ export async function loadHosts(names, signal) {
   for (const { metric, value } of failing) {
     host(metric.host).failing.push({ check: metric.check ?? "?", metric, level: checkLevel(Number(value[1])) });
   }
-  for (const agent of reporting) {
+  for (const agent of agents) {
     if (names && !names.includes(agent.host)) continue;
     const found = host(agent.host);
-    found.agent = agent;
-    found.age = Math.max(0, at - agent.received);
+    const age = Math.max(0, at - agent.received);
+    if (found.age !== null && found.age <= age) continue; // an agent that was replaced lingers on
+    found.agent = agent.agent;
+    found.age = age;
   }
   return [...hosts.values()].map(judge).sort(byConcern);
 }

@@ -1,8 +1,9 @@
 // The first page: every host, worst first, and what is wrong with it.
 
-import { now, queryRange, quoted, status } from "./api.js";
+import { now, queryRange, quoted } from "./api.js";
 import { debounce, h, text } from "./dom.js";
-import { count, parts, short, span, unitOf } from "./format.js";
+import { count, parts, span, unitOf } from "./format.js";
+import { healthStrip } from "./health.js";
 import { hostMatcher, loadHosts } from "./hosts.js";
 import { t } from "./i18n.js";
 import { mark } from "./mark.js";
@@ -26,7 +27,6 @@ const search = h("input", {
   "data-search": true, autocomplete: "off", spellcheck: "false", oninput: debounce(() => filterBy(search.value), 60),
 });
 const counts = h("div", { class: "counts", role: "group", "aria-label": t("overview.by_state") });
-const health = h("dl", { class: "health", "aria-label": t("overview.server") });
 const list = h("ul", { class: "hosts", "aria-label": t("nav.overview") });
 const nothing = h("p", { class: "nothing", hidden: true });
 main.append(
@@ -34,11 +34,10 @@ main.append(
   h("div", { class: "overview-head" }, counts, search),
   list,
   nothing,
-  health,
+  healthStrip(),
 );
 
 poll(refresh, () => REFRESH);
-poll(refreshHealth, () => REFRESH);
 
 async function refresh() {
   view.hosts = await loadHosts();
@@ -194,14 +193,7 @@ function trouble(host) {
 }
 
 function footnote(host) {
-  const { status: agent } = host.agent ?? {};
-  if (!agent) return "";
-  const checks = agent.checks ?? [];
-  return [
-    agent.version ? `${t("overview.agent")} ${agent.version}` : null,
-    checks.length ? t("overview.checks", { n: checks.length }) : null,
-    host.age === null ? null : t("overview.heard", { age: span(host.age / 1000) }),
-  ].filter(Boolean).join(" · ");
+  return host.age === null ? "" : t("overview.heard", { age: span(host.age / 1000) });
 }
 
 // Sparks: one range query per signal for all tiles in view that need a fresh one.
@@ -229,16 +221,4 @@ async function loadSparks(id, names, at) {
     const line = view.cards.get(labels.host)?.sparks.get(id);
     if (line) draw(line, values.map(([time, value]) => [time, turn(Number(value))]), { ...window, top });
   }
-}
-
-// The server's own health.
-
-async function refreshHealth() {
-  const found = await status();
-  health.replaceChildren(...Object.entries(vitalsOf(found)).map(([key, [value, level]]) =>
-    h("div", { class: level ?? "" }, h("dt", {}, t(`health.${key}`)), h("dd", {}, value))));
-}
-
-function vitalsOf(found) {
-  return { series: [short(found.store?.series ?? 0)] };
 }

@@ -102,6 +102,13 @@ export function expressionsFor(panel, host, step) {
 
 const FINE = 10e3; // ms; the usual interval of a check
 
+/** The panel as queries a person may go on with. */
+export function explorerQueries(panel, host) {
+  const where = `host=${quoted(host)}`;
+  if (panel.counter) return [`rate({${quoted(panel.id)}, ${where}}[1m])`];
+  return [`{${anyOf(Object.keys(panel.metrics))}, ${where}}`];
+}
+
 function folded(panel, selector, seconds) {
   // A rate needs two samples; four intervals of 10 s bear some that are late.
   if (panel.counter) return `rate(${selector}[${Math.max(40, seconds)}s])`;

@@ -1,7 +1,7 @@
 // The row of controls that chooses the time range of a page.
 
 import { h, text } from "./dom.js";
-import { clock, day, moment } from "./format.js";
+import { clock, day } from "./format.js";
 import { t } from "./i18n.js";
 import { CHOICES, fromSearch, resolve, shifted, toSearch } from "./range.js";
 import { bindKeys } from "./shell.js";
@@ -64,10 +64,10 @@ export class RangeBar {
   /** Says which times are shown; called again as a live range goes on. */
   tick() {
     const { start, end } = this.range.last ? resolve(this.range) : { start: this.range.from, end: this.range.to };
-    const brief = end - start > 2 * 86400e3;
-    const sameDay = day(start) === day(end);
-    const from = sameDay && this.range.last ? clock(start, false) : brief ? day(start) : moment(start);
-    text(this.shown, `${from} – ${sameDay ? clock(end, !this.range.last) : brief ? day(end) : moment(end)}`);
+    const exact = !this.range.last && end - start < 3600e3;
+    const today = day(start) === day(end) && this.range.last;
+    const to = clock(end, exact);
+    text(this.shown, `${today ? "" : `${day(start)} `}${clock(start, exact)} – ${day(start) === day(end) ? to : `${day(end)} ${to}`}`);
   }
 
   /** The address that shows just this, for ever. */

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from gnomon.cli.down import running_pid
-from gnomon.cli.places import data_folder
+from gnomon.cli.places import LISTEN, data_folder
 from gnomon.cli.terminal import paint
-from gnomon.cli.up import LISTEN
 from gnomon.core.clock import SystemClock
 from gnomon.core.errors import GnomonError, Permanent, Retryable, SettingsError
 from gnomon.runtime.supervise import Child

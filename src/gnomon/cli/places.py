@@ -9,6 +9,10 @@ from pathlib import Path
 
 SERVICE_DATA = Path("/var/lib/gnomon")
 SERVICE_USER = "gnomon"
+LISTEN = "127.0.0.1:8420"
+"""Where the server listens unless told otherwise."""
+AGENT = "127.0.0.1:5040"
+"""Where an agent answers its own status."""
 
 
 def data_folder(args: argparse.Namespace) -> Path:
@@ -24,7 +28,7 @@ def data_folder(args: argparse.Namespace) -> Path:
 
 def server_url(args: argparse.Namespace) -> str:
     """`--server`, else GNOMON_SERVER, else this host."""
-    url = args.server or os.environ.get("GNOMON_SERVER") or "http://127.0.0.1:8420"
+    url = args.server or os.environ.get("GNOMON_SERVER") or f"http://{LISTEN}"
     return str(url).rstrip("/")
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 
+from gnomon.cli.places import AGENT
+
 EXAMPLES = (
     ("gnomon status", "agent, checks, sinks, queues, store, drops"),
     ("gnomon status --json", "one object, for a script"),
     ("gnomon status --agent 127.0.0.1:5040", "of an agent whose status page is elsewhere"),
 )
-AGENT = "127.0.0.1:5040"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 
+from gnomon.cli.places import LISTEN
+
 EXAMPLES = (
     ("gnomon up", "run here until Ctrl-C; open the printed URL"),
     ("gnomon up -d", "run in the background; `gnomon down` stops it"),
     ("gnomon up --listen 0.0.0.0:8420", "let others look too (set api_keys first)"),
     ("gnomon up -d --json", "for a script: one object when ready"),
 )
-LISTEN = "127.0.0.1:8420"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -62,6 +62,7 @@ TOTAL = {
     for mode in ("idle", "iowait", "guest", "nice", "irq", "softirq", "guest_nice")
 }
 CORES = Metric("system.cpu.num_cores", unit="core", help="Logical processors online.")
+CORE_COUNT = Metric("system.core.count", unit="core", help="The same, as system_core has it.")
 SWITCHES = Metric(
     "system.cpu.context_switches", Kind.RATE, "event/second", "Context switches per second."
 )
@@ -78,7 +79,15 @@ NOW = {
         "system.linux.procs_blocked", unit="thread", help="Threads waiting for a disk."
     ),
 }
-METRICS = (*TOTAL.values(), *CORE.values(), CORES, SWITCHES, *COUNTS.values(), *NOW.values())
+METRICS = (
+    *TOTAL.values(),
+    *CORE.values(),
+    CORES,
+    CORE_COUNT,
+    SWITCHES,
+    *COUNTS.values(),
+    *NOW.values(),
+)
 
 Times = Mapping[str, float]
 """Mode → time spent in it since boot (in ticks or seconds: only shares are used)."""
@@ -117,6 +126,7 @@ class Cpu:
         now = parse(procfs.read(self._stat)) if procfs.LINUX else read_psutil()
         before, self._before = self._before, now
         out.put(CORES, len(now.cores))
+        out.put(CORE_COUNT, len(now.cores))
         for name, metric in NOW.items():
             if name in now.counters:
                 out.put(metric, now.counters[name])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -45,13 +45,19 @@ class Asker:
         self._ask = ask
         self._hanging: dict[str, threading.Thread] = {}
 
-    def round(self, paths: Iterable[str], timeout: float) -> Answers:
-        """Asks for each path, waiting `timeout` seconds for each answer at most."""
+    def round(self, paths: Sequence[str], timeout: float) -> Answers:
+        """Asks for each path; waits `timeout` seconds for an answer.
+
+        Once one path hangs, others have a quarter of that, since a lost server often has several;
+        and no more than twice the time goes by in waiting: what is left then is not asked, and is
+        in neither part of the answer. The next round asks it, as it skips those known to hang.
+        """
         self._hanging = {p: thread for p, thread in self._hanging.items() if thread.is_alive()}
         hanging = [path for path in paths if path in self._hanging]
         waiting = [path for path in paths if path not in self._hanging]
         answered: dict[str, Answer] = {}
-        while waiting:
+        patience, waited = timeout, 0.0
+        while waiting and waited < 2 * timeout:
             answers: queue.SimpleQueue[tuple[str, Answer]] = queue.SimpleQueue()
             left = threading.Event()
             thread = threading.Thread(
@@ -60,10 +66,12 @@ class Asker:
             thread.start()
             try:
                 while waiting:
-                    path, answer = answers.get(timeout=timeout)
+                    path, answer = answers.get(timeout=patience)
                     waiting.remove(path)
                     answered[path] = answer
             except queue.Empty:
+                waited += patience
+                patience = timeout / 4
                 left.set()
                 stuck = waiting.pop(0)
                 self._hanging[stuck] = thread

@@ -53,8 +53,8 @@ class Settings(settings.Settings, frozen=True, kw_only=True):
     """Whether to report a file system that is mounted read-only (service check `disk.read_write`)."""
     min_disk_size: int = 0
     """Smaller file systems are left out; in MiB. Those of size 0 always are."""
-    timeout: settings.Duration = settings.Duration(5)
-    """How long a file system may take to answer."""
+    timeout: settings.Duration = settings.Duration(3)
+    """How long a file system may take to answer before it counts as hanging."""
 
 
 class Disk:

@@ -91,9 +91,13 @@ def load(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Serve
     data: object = {} if located.data is None else located.data
     if not isinstance(data, Mapping):
         raise located.error("expected keys such as `listen: 127.0.0.1:8420`")
-    merged = {**cast(Mapping[str, Any], data), **(overrides or {})}
-    located = located._replace(data=merged)
+    given = overrides or {}
+    # Lines of what was overridden would blame the file for the command line.
+    lines = {path: line for path, line in located.lines.items() if path and path[0] not in given}
+    located = Located({**cast(Mapping[str, Any], data), **given}, located.file, lines)
     settings = build(located, ServerSettings, run_command)
+    origin = Located(located.data) if "listen" in given else located
+    _check_listen(settings, origin)
     _check(settings, located)
     return settings
 
@@ -141,21 +145,24 @@ def tls_context(tls: TlsSettings) -> ssl.SSLContext:
     return context
 
 
-def _check(settings: ServerSettings, located: Located) -> None:
+def _check_listen(settings: ServerSettings, located: Located) -> None:
     try:
         at = address(settings.listen)
     except SettingsError as error:
         raise located.error(str(error), "listen") from None
-    for position, key in enumerate(settings.api_keys):
-        if len(key.reveal()) < SHORTEST_KEY:
-            message = f"an API key has at least {SHORTEST_KEY} characters"
-            raise located.error(message, "api_keys", position)
     if not at.is_loopback and not settings.api_keys and not settings.allow_open:
         raise located.error(
             f"{settings.listen} can be reached by other machines: set api_keys, or "
             "`allow_open: true` if everybody may read and write",
             "listen",
         )
+
+
+def _check(settings: ServerSettings, located: Located) -> None:
+    for position, key in enumerate(settings.api_keys):
+        if len(key.reveal()) < SHORTEST_KEY:
+            message = f"an API key has at least {SHORTEST_KEY} characters"
+            raise located.error(message, "api_keys", position)
     if not 1 <= settings.workers <= 64:
         raise located.error("expected a number from 1 to 64", "workers")
 

@@ -9,6 +9,7 @@ from gnomon.core.errors import DecodeError
 from gnomon.server.ingest.limits import LATEST
 
 _UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE]\+?\d+)?", re.ASCII)
 _SECONDS = 100_000_000_000
 """Numbers below are seconds, above milliseconds: as seconds it is the year 5138."""
 
@@ -34,7 +35,7 @@ def milliseconds(text: str, now: int, name: str) -> int:
 
 
 def _absolute(text: str) -> int:
-    if re.fullmatch(r"-?\d+(\.\d+)?([eE]\+?\d+)?", text):
+    if _NUMBER.fullmatch(text):
         number = float(text)
         return round(number * 1000) if abs(number) < _SECONDS else round(number)
     moment = datetime.fromisoformat(text)

@@ -16,18 +16,22 @@ from typing import Any, NamedTuple, cast
 
 from gnomon.agent.pipeline.plan import (
     Broken,
-    BufferSettings,
     CheckSpec,
+    ListenerSpec,
     Plan,
     SinkSpec,
     SourceLimits,
 )
+from gnomon.buffer.settings import BufferSettings
 from gnomon.core.errors import SettingsError
-from gnomon.core.registry import CHECKS, SINKS
+from gnomon.core.registry import CHECKS, LISTENERS, SINKS, Registry
 from gnomon.core.settings import Duration, Located, Settings, build
+from gnomon.core.tags import tags_to_labels as from_tags
 from gnomon.runtime.secrets import run_command
 from gnomon.runtime.yaml_file import read_yaml
 
+INSTANCE_KEYS = ("interval", "min_collection_interval", "deadline", "tags")
+"""Keys that every check instance may have beside the check's own."""
 DEFAULT_SERVER = "http://127.0.0.1:8420"
 
 
@@ -48,6 +52,8 @@ class AgentSettings(Settings, frozen=True, kw_only=True):
     """Further receivers: `{type: graphite, name: old, ...}`."""
     checks: dict[str, bool | dict[str, Any]] = {}
     """Host checks by name: `{cpu: {interval: 5s}, entropy: false}`."""
+    listeners: dict[str, bool | dict[str, Any]] = {}
+    """Listeners by name: `{statsd: {address: "0.0.0.0:8125"}, graphite: false}`."""
     conf_d: str = ""
     """Folder of check files; "" is `conf.d` beside this file."""
     discovery: bool = True
@@ -91,28 +97,22 @@ def load(path: Path | None, server: str | None = None) -> Loaded:
         folder = path.parent / folder
     checks, broken = _checks(settings, located, folder)
     sinks, broken_sinks = _sinks(settings, located, server)
-    plan = Plan(checks, sinks, [*broken, *broken_sinks], labels, settings.limits)
+    listeners, broken_listeners = _listeners(settings, located)
+    wrong = [*broken, *broken_sinks, *broken_listeners]
+    plan = Plan(checks, sinks, listeners, wrong, labels, settings.limits)
     watched = tuple(item for item in (path, folder) if item is not None)
     return Loaded(settings, plan, settings.hostname or socket.gethostname(), watched)
 
 
 def tags_to_labels(tags: object, located: Located = Located(None), key: str = "") -> dict[str, str]:  # noqa: B008
-    """Labels from tags: a mapping, or a list of `key:value`.
-
-    A tag without a colon becomes `"true"`; a key given twice has its values joined by a comma.
-    """
+    """Labels from what stands under `tags`: a mapping, or a list of `key:value`."""
     if tags is None:
         return {}
     if isinstance(tags, Mapping):
         return {str(name): str(value) for name, value in cast(Mapping[Any, Any], tags).items()}
     if isinstance(tags, str) or not isinstance(tags, Iterable):
         raise located.error("expected a list such as [env:prod] or a mapping", key)
-    labels: dict[str, str] = {}
-    for tag in cast(Iterable[Any], tags):
-        name, colon, value = str(tag).partition(":")
-        value = value if colon else "true"
-        labels[name] = f"{labels[name]},{value}" if name in labels else value
-    return labels
+    return from_tags(str(tag) for tag in cast(Iterable[Any], tags))
 
 
 def instance_spec(
@@ -130,7 +130,7 @@ def instance_spec(
     labels = tags_to_labels(rest.pop("tags", None), located, "tags")
     own = Located(rest, located.file, located.lines)
     kind = CHECKS.load(check)
-    build(own, kind.Settings, run_command)
+    build(own, kind.Settings, run_command, INSTANCE_KEYS)
     return CheckSpec(
         check,
         name,
@@ -142,14 +142,14 @@ def instance_spec(
     )
 
 
-def default_checks() -> list[str]:
-    """Checks that run without being configured (`DEFAULT = True` on their class)."""
+def defaults(registry: Registry) -> list[str]:
+    """Components that run without being configured (`DEFAULT = True` on their class)."""
     names: list[str] = []
-    for name in CHECKS.names():
+    for name in registry.names():
         try:
-            kind = CHECKS.load(name)
+            kind = registry.load(name)
         except SettingsError:
-            continue  # a missing optional dependency: not a default check
+            continue  # a missing optional dependency: not one of the defaults
         if getattr(kind, "DEFAULT", False):
             names.append(name)
     return names
@@ -192,9 +192,27 @@ def _checks(
             specs.append(instance_spec(name, section, "settings", settings.interval))
         except SettingsError as error:
             broken.append(Broken("check", name, str(error)))
-    for name in default_checks():
+    for name in defaults(CHECKS):
         if name not in configured:
             specs.append(instance_spec(name, Located({}), "default", settings.interval))
+    return specs, broken
+
+
+def _listeners(
+    settings: AgentSettings, located: Located
+) -> tuple[list[ListenerSpec], list[Broken]]:
+    specs: list[ListenerSpec] = []
+    broken: list[Broken] = []
+    for name in sorted({*defaults(LISTENERS), *settings.listeners}):
+        value = settings.listeners.get(name, True)
+        if value is False:
+            continue
+        section = Located({}) if value is True else located.at("listeners", name)
+        try:
+            build(section, LISTENERS.load(name).Settings, run_command)
+            specs.append(ListenerSpec(name, section))
+        except SettingsError as error:
+            broken.append(Broken("listener", name, str(error)))
     return specs, broken
 
 
@@ -216,7 +234,7 @@ def _file_specs(check: str, located: Located, default_interval: float) -> list[C
     instances = table["instances"]
     if not isinstance(instances, list) or not instances:
         raise located.error("expected a list with at least one instance", "instances")
-    shared = table.get("init_config") or {}
+    shared: object = table.get("init_config") or {}
     if not isinstance(shared, Mapping):
         raise located.error("expected a mapping", "init_config")
     items = cast(list[Any], instances)
@@ -225,15 +243,20 @@ def _file_specs(check: str, located: Located, default_interval: float) -> list[C
     for position, item in enumerate(items):
         part = located.at("instances", position)
         if isinstance(item, Mapping):
-            part = part._replace(data={**_defaults(check, shared), **cast(Mapping[str, Any], item)})
+            part = part._replace(
+                data={
+                    **_defaults(check, cast(Mapping[str, Any], shared)),
+                    **cast(Mapping[str, Any], item),
+                }
+            )
         specs.append(instance_spec(check, part, "settings", default_interval, names[position]))
     return specs
 
 
-def _defaults(check: str, shared: Any) -> dict[str, Any]:
+def _defaults(check: str, shared: Mapping[str, Any]) -> dict[str, Any]:
     """What of `init_config` the instances may inherit: the keys they have themselves."""
     fields = {*CHECKS.load(check).Settings.__struct_fields__, "min_collection_interval", "interval"}
-    return {key: value for key, value in dict(shared).items() if key in fields}
+    return {key: value for key, value in shared.items() if key in fields}
 
 
 def _instance_names(items: list[Any]) -> list[str]:
@@ -242,7 +265,7 @@ def _instance_names(items: list[Any]) -> list[str]:
         return [""]
     names: list[str] = []
     for position, item in enumerate(items):
-        data = cast(Mapping[str, Any], item) if isinstance(item, Mapping) else {}
+        data = cast(Mapping[str, Any], item if isinstance(item, dict) else {})
         parts = [
             str(data[key]) for key in ("name", "url", "host", "server", "port") if data.get(key)
         ]

@@ -133,7 +133,7 @@ class Agent:
             },
             "checks": [msgspec.to_builtins(state) for state in self.topology.checks()],
             "sinks": [msgspec.to_builtins(state) for state in self.topology.sinks()],
-            "listeners": [],
+            "listeners": [msgspec.to_builtins(state) for state in self.topology.listeners()],
             "discovered": self.discovered,
             "services": [_service(offer) for offer in self.offers],
             "drops": self._drops(),

@@ -131,10 +131,16 @@ class Located(NamedTuple):
 T = TypeVar("T")
 
 
-def build(located: Located, into: type[T], run: Callable[[str], str] | None = None) -> T:
+def build(
+    located: Located,
+    into: type[T],
+    run: Callable[[str], str] | None = None,
+    also: Collection[str] = (),
+) -> T:
     """Settings of type `into` from plain data.
 
-    `run` executes the command of a secret and returns its output. Raises `SettingsError`.
+    `run` executes the command of a secret and returns its output; `also` names keys that may stand
+    here too, for the suggestion. Raises `SettingsError`.
     """
 
     def decode(target: type[Any], value: Any) -> Any:
@@ -148,7 +154,7 @@ def build(located: Located, into: type[T], run: Callable[[str], str] | None = No
     try:
         return msgspec.convert(data, into, dec_hook=decode)
     except msgspec.ValidationError as error:
-        raise _explain(located, into, error) from None
+        raise _explain(located, into, error, also) from None
 
 
 def plain(settings: object) -> Any:
@@ -205,7 +211,9 @@ def _read_secret(source: str, name: str, run: Callable[[str], str] | None) -> st
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
 
-def _explain(located: Located, into: type[Any], error: msgspec.ValidationError) -> SettingsError:
+def _explain(
+    located: Located, into: type[Any], error: msgspec.ValidationError, also: Collection[str]
+) -> SettingsError:
     """The message of msgspec (`Expected `int`, got `str` - at `$.a[0].b``) in our form."""
     text, _, place = str(error).partition(" - at `")
     path: Path = tuple(
@@ -217,7 +225,7 @@ def _explain(located: Located, into: type[Any], error: msgspec.ValidationError) 
     missing = re.search(r"missing required field `(.*)`", text)
     if unknown:
         key = unknown.group(1)
-        known = sorted(_fields_at(into, path))
+        known = sorted({*_fields_at(into, path), *(also if not path else ())})
         hint = did_you_mean(key, known) or f"; known keys: {', '.join(known)}"
         return located.error(f"unknown key{hint}", *path, key)
     if missing:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from gnomon.core.settings import Duration, Located, Settings, Size
+from gnomon.buffer.settings import BufferSettings
+from gnomon.core.settings import Located, Settings
 
 
 class SourceLimits(Settings, frozen=True, kw_only=True):
@@ -20,19 +21,6 @@ class SourceLimits(Settings, frozen=True, kw_only=True):
     """Most distinct series of one source; further ones are folded into `gnomon.overflow`."""
     label_length: int = 1024
     """Longest label value, in characters; longer ones are cut and counted."""
-
-
-class BufferSettings(Settings, frozen=True, kw_only=True):
-    """The durable queue in front of a sink."""
-
-    max_bytes: Size = Size(512 << 20)
-    """Bound on disk; beyond it the oldest batches are dropped and counted."""
-    max_age: Duration = Duration(7 * 86400)
-    """Batches older than this are dropped and counted."""
-    order: str = "oldest"
-    """`oldest` or `freshest`: what is sent first after an outage."""
-    sync: str = "interval"
-    """`always`, `interval` (once a second) or `never`: when data is forced to disk."""
 
 
 class CheckSpec(NamedTuple):
@@ -82,11 +70,23 @@ class SinkSpec(NamedTuple):
         )
 
 
+class ListenerSpec(NamedTuple):
+    """One listener."""
+
+    listener: str
+    """Name in the registry."""
+    settings: Located
+
+    def same_as(self, other: ListenerSpec) -> bool:
+        """Whether nothing that matters changed."""
+        return self.listener == other.listener and self.settings.data == other.settings.data
+
+
 class Broken(NamedTuple):
     """A part of the settings that cannot be used: shown red, retried when the file changes."""
 
     kind: str
-    """`check` or `sink`."""
+    """`check`, `sink` or `listener`."""
     name: str
     message: str
 
@@ -96,6 +96,7 @@ class Plan(NamedTuple):
 
     checks: Sequence[CheckSpec] = ()
     sinks: Sequence[SinkSpec] = ()
+    listeners: Sequence[ListenerSpec] = ()
     broken: Sequence[Broken] = ()
     labels: Mapping[str, str] = {}
     """Added to each sample of this agent (`tags` of the settings)."""
@@ -149,3 +150,13 @@ class SinkState(msgspec.Struct, frozen=True):
     """Milliseconds since the Unix epoch."""
     queue: QueueState | None = None
     dropped: Mapping[str, int] = {}
+
+
+class ListenerState(msgspec.Struct, frozen=True):
+    """What is known of a listener; part of the status document."""
+
+    name: str
+    state: str
+    """`listening` or `failed`."""
+    message: str = ""
+    addresses: Sequence[str] = ()

@@ -2,6 +2,7 @@
 
 ::
 
+    Listeners ───────────── batch ──────────────────────────┐
     Schedule ── due ──► Runner ── batch ──► Gather ── 1 s ──► Fanout ──► Buffer ──► Sender ──► sink
                         (checks)                               └──────► Buffer ──► Sender ──► sink
 
@@ -18,11 +19,13 @@ from pathlib import Path
 
 from gnomon.agent.pipeline.fanout import Fanout
 from gnomon.agent.pipeline.gather import Gather
+from gnomon.agent.pipeline.listeners import Listeners
 from gnomon.agent.pipeline.output import InstanceOutput
 from gnomon.agent.pipeline.plan import (
     Broken,
     CheckSpec,
     CheckState,
+    ListenerState,
     Plan,
     SinkSpec,
     SinkState,
@@ -71,14 +74,10 @@ class Topology:
         self._gather = Gather(self._put)
         self._runner = Runner(context.clock, context.telemetry, context.log, self._gather.add)
         self._schedule = Schedule(context.hostname)
+        self._listeners = Listeners(context, self._fanout.put)
         self._senders: dict[str, Sender] = {}
         self._broken: dict[str, Broken] = {}
         self._ticker = threading.Thread(target=self._tick, name="schedule", daemon=True)
-
-    @property
-    def emit(self) -> Fanout:
-        """Where listeners put their batches."""
-        return self._fanout
 
     def start(self) -> None:
         """Begins to schedule."""
@@ -90,6 +89,7 @@ class Topology:
             everything = plan.labels != self._plan.labels or plan.limits != self._plan.limits
             changes = self._apply_sinks(plan)
             changes += self._apply_checks(plan, anew=everything)
+            changes += self._listeners.apply(plan.listeners)
             self._plan = plan
             return changes
 
@@ -102,6 +102,15 @@ class Topology:
                 if part.kind == "check"
             ]
         return [*broken, *self._runner.states()]
+
+    def listeners(self) -> list[ListenerState]:
+        """State of each listener, those with unusable settings included."""
+        with self._lock:
+            broken = [part for part in self._plan.broken if part.kind == "listener"]
+        return [
+            *(ListenerState(part.name, "failed", part.message) for part in broken),
+            *self._listeners.states(),
+        ]
 
     def sinks(self) -> list[SinkState]:
         """State of each sink, those with unusable settings included."""
@@ -121,6 +130,7 @@ class Topology:
         self._stopping.set()
         if self._ticker.is_alive():
             self._ticker.join(timeout=5)
+        self._listeners.stop()
         self._runner.stop()
         self._gather.flush()
         with self._lock:
@@ -150,6 +160,7 @@ class Topology:
             if monotonic >= flush_at:
                 flush_at = monotonic + FLUSH
                 self._runner.watch()
+                self._listeners.retry()
                 if abs(now - self_at) >= SELF_INTERVAL:
                     self_at = now
                     self._report_self(now // SELF_INTERVAL * SELF_INTERVAL)

@@ -211,12 +211,15 @@ class PostgreSQL(Server):
 
     OWNER = "owner"
     """A superuser who needs no password."""
-    DEBIAN_RULES = ("local all all peer", "host all all 127.0.0.1/32 scram-sha-256")
-    """Who else may connect, as Debian ships it."""
+    DEBIAN_RULES = ("local all all peer", "host all all 127.0.0.1/32 md5")
+    """Who else may connect, as Debian has it (`md5` takes SCRAM passwords, too)."""
 
-    def __init__(self, *, primary: PostgreSQL | None = None) -> None:
-        """With a `primary`, a standby of it; the primary must be running at `start`."""
-        self.places = [str(path) for path in postgresql_folders()]
+    def __init__(self, programs: Path | None = None, *, primary: PostgreSQL | None = None) -> None:
+        """`programs` is the folder of executables, by default those of the newest version.
+
+        With a `primary`, a standby of it; the primary must be running at `start`.
+        """
+        self.places = [str(path) for path in ([programs] if programs else postgresql_folders())]
         super().__init__()
         self.data = self.folder / "data"
         self.primary = primary
@@ -236,7 +239,7 @@ class PostgreSQL(Server):
                 self._tool("initdb"),
                 *("--pgdata", self.data),
                 *("--username", self.OWNER, "--auth", "trust"),
-                *("--encoding", "UTF8", "--no-locale", "--no-sync"),
+                *("--encoding", "UTF8", "--no-locale", "-N"),
             )
             self._write_rules(self.DEBIAN_RULES)
         else:
@@ -281,7 +284,9 @@ class PostgreSQL(Server):
         ).strip()
 
     def _tool(self, name: str) -> str:
-        return str(Path(self.executable).with_name(name))
+        own = Path(self.executable).with_name(name)
+        others = [str(path) for path in postgresql_folders()]
+        return str(own) if own.exists() else find(name, "postgresql-client", others)
 
     def _write_rules(self, rules: Sequence[str]) -> None:
         always = (
@@ -440,11 +445,17 @@ def find(program: str, package: str, places: Sequence[str]) -> str:
 
 
 def postgresql_folders() -> list[Path]:
-    """Debian's folders of PostgreSQL executables, the newest version first."""
-    found = Path("/usr/lib/postgresql").glob("*/bin")
-    return sorted(
-        (path for path in found if path.parent.name.isdigit()), key=_version, reverse=True
-    )
+    """Folders of PostgreSQL executables: Debian's, the newest version first, then any others.
+
+    Others are those named in the environment variable `GNOMON_TEST_POSTGRESQL`, in the form of
+    `PATH`: tests that hold for every version then run on them, too.
+    """
+    found = [p for p in Path("/usr/lib/postgresql").glob("*/bin") if p.parent.name.isdigit()]
+    others = os.environ.get("GNOMON_TEST_POSTGRESQL", "")
+    return [
+        *sorted(found, key=_version, reverse=True),
+        *(Path(name) for name in others.split(os.pathsep) if name),
+    ]
 
 
 def _version(path: Path) -> int:

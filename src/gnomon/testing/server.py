@@ -28,6 +28,7 @@ class MemoryServer(NamedTuple):
 
     client: Client
     store: Store
+    writer: Writer
     telemetry: Telemetry
     clock: Clock
 
@@ -57,7 +58,7 @@ def memory_server(
     server = Server(store, own, Inventory(), clock, telemetry, log, clock.now())
     with Client(build(server, ingest, [Secret(key) for key in keys])) as client:
         try:
-            yield MemoryServer(client, store, telemetry, clock)
+            yield MemoryServer(client, store, own, telemetry, clock)
         finally:
             ingest.close()
             own.close()

@@ -220,7 +220,7 @@ def _pack_events(batches: Sequence[Batch]) -> Events:
     for at, batch in enumerate(batches):
         for event in batch.events:
             owners.append(at)
-            times.append(event.timestamp)
+            times.append(max(-_HALF, min(event.timestamp, _HALF - 1)))
             labels.append(len(event.labels))
             texts += (event.title, event.text, event.kind, event.source)
             texts += chain.from_iterable(event.labels)

@@ -1,6 +1,5 @@
 """The shells and static files of the web page, without a browser."""
 
-import asyncio
 import gzip
 import re
 from html.parser import HTMLParser
@@ -11,50 +10,16 @@ from starlette.applications import Starlette
 
 from gnomon.server.web.pages import site
 from gnomon.server.web.pages.assets import Assets
+from gnomon.testing.asgi import Client
 
 LIMIT = 300_000
 """Bytes a page may weigh, uncompressed."""
 
 
 @pytest.fixture(scope="module")
-def app():
-    return Starlette(routes=site.routes(None))
-
-
-class Answer:
-    def __init__(self, status, headers, body):
-        self.status = status
-        self.headers = headers
-        self.body = body
-
-
-async def _call(app, path, method="GET", **headers):
-    sent = []
-    scope = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()],
-        "http_version": "1.1",
-        "scheme": "http",
-        "server": ("testserver", 80),
-    }
-
-    async def receive():
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message):
-        sent.append(message)
-
-    await app(scope, receive, send)
-    found = {k.decode(): v.decode() for k, v in sent[0]["headers"]}
-    return Answer(sent[0]["status"], found, b"".join(m.get("body", b"") for m in sent[1:]))
-
-
-def get(app, path, method="GET", **headers):
-    return asyncio.run(_call(app, path, method, **headers))
+def client():
+    with Client(Starlette(routes=site.routes(None))) as client:
+        yield client
 
 
 class Links(HTMLParser):
@@ -84,8 +49,8 @@ class Links(HTMLParser):
 @pytest.mark.parametrize(
     "path", ["/", "/host/web1", "/host/a%2Fb", "/host/主机", "/explore", "/agents"]
 )
-def test_page_is_a_shell_under_a_strict_policy(app, path):
-    answer = get(app, path)
+def test_page_is_a_shell_under_a_strict_policy(client, path):
+    answer = client.get(path)
     assert answer.status == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     policy = answer.headers["content-security-policy"]
@@ -96,11 +61,11 @@ def test_page_is_a_shell_under_a_strict_policy(app, path):
 
 
 @pytest.mark.parametrize("page", site.PAGES, ids=lambda page: page.name)
-def test_everything_a_page_loads_is_there_and_light(app, page):
-    shell = get(app, page.path.replace("{name:path}", "web1"))
+def test_everything_a_page_loads_is_there_and_light(client, page):
+    shell = client.get(page.path.replace("{name:path}", "web1"))
     total = len(shell.body)
     for address in Links(shell.body.decode()).loaded:
-        answer = get(app, address)
+        answer = client.get(address)
         assert answer.status == 200, address
         assert answer.headers["cache-control"].endswith("immutable")
         total += len(answer.body)
@@ -122,36 +87,36 @@ def test_style_sheets_exist_for_every_page():
     assert all(assets.get(f"{page.name}.css") for page in site.PAGES)
 
 
-def test_unchanged_page_is_not_sent_again(app):
-    first = get(app, "/")
-    again = get(app, "/", if_none_match=f'"other", W/{first.headers["etag"]}')
+def test_unchanged_page_is_not_sent_again(client):
+    first = client.get("/")
+    again = client.get("/", headers={"If-None-Match": f'"other", W/{first.headers["etag"]}'})
     assert (again.status, again.body) == (304, b"")
     assert again.headers["etag"] == first.headers["etag"]
-    assert get(app, "/", if_none_match='"other"').status == 200
+    assert client.get("/", headers={"If-None-Match": '"other"'}).status == 200
 
 
-def test_compressed_for_those_who_take_it(app):
-    plain = get(app, "/")
-    packed = get(app, "/", accept_encoding="gzip, br")
+def test_compressed_for_those_who_take_it(client):
+    plain = client.get("/")
+    packed = client.get("/", headers={"Accept-Encoding": "gzip, br"})
     assert "content-encoding" not in plain.headers
     assert packed.headers["content-encoding"] == "gzip"
     assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
     assert gzip.decompress(packed.body) == plain.body
 
 
-def test_head_is_answered(app):
-    assert get(app, "/", method="HEAD").headers == get(app, "/").headers
+def test_head_is_answered(client):
+    assert client.request("HEAD", "/").headers == client.get("/").headers
 
 
-def test_old_version_gets_the_current_file_but_may_not_keep_it(app):
-    answer = get(app, "/static/older/base.css")
+def test_old_version_gets_the_current_file_but_may_not_keep_it(client):
+    answer = client.get("/static/older/base.css")
     assert answer.status == 200
     assert answer.headers["cache-control"] == "no-cache"
 
 
 @pytest.mark.parametrize("path", ["nothing.js", "../context.py", "vendor/LICENSE.uPlot", ""])
-def test_only_what_is_meant_to_be_served(app, path):
-    assert get(app, f"/static/x/{path}").status == 404
+def test_only_what_is_meant_to_be_served(client, path):
+    assert client.get(f"/static/x/{path}").status == 404
 
 
 def test_version_follows_the_content(tmp_path):

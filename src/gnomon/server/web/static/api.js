@@ -65,7 +65,10 @@ const seconds = (ms) => (ms / 1000).toFixed(3);
 
 /** Instant query: [{metric, value: [s, "v"]}]. */
 export async function query(expression, { time = now(), signal } = {}) {
-  const data = await prometheus("/api/v1/query", { form: { query: expression, time: seconds(time) }, signal });
+  const data = await prometheus("/api/v1/query", {
+    form: { query: expression, time: seconds(time) },
+    signal,
+  });
   if (data.resultType === "vector") return data.result;
   return [{ metric: {}, value: data.result }];
 }
@@ -78,13 +81,22 @@ export async function queryRange(expression, { start, end, step }, signal) {
 
 /** Graphite: [{target, tags, datapoints: [[v, s], ...]}]. Times in ms. */
 export function render(target, { start, end, points }, signal) {
-  const form = { target, from: Math.floor(start / 1000), until: Math.ceil(end / 1000), maxDataPoints: points, format: "json" };
+  const form = {
+    target,
+    from: Math.floor(start / 1000),
+    until: Math.ceil(end / 1000),
+    maxDataPoints: points,
+    format: "json",
+  };
   return json("/render", { form, signal });
 }
 
 /** Label sets that match: [{__name__, ...}]. */
 export function series(selector, { start, end }, signal) {
-  return prometheus("/api/v1/series", { form: { "match[]": selector, start: seconds(start), end: seconds(end) }, signal });
+  return prometheus("/api/v1/series", {
+    form: { "match[]": selector, start: seconds(start), end: seconds(end) },
+    signal,
+  });
 }
 
 /** Values of a label, as text. */
@@ -102,7 +114,9 @@ export function labelNames({ selector, signal } = {}) {
 /** What is known of each metric: {name: {type, unit, help}}. */
 export async function metadata(signal) {
   const data = await prometheus("/api/v1/metadata", { signal });
-  return Object.fromEntries(Object.entries(data).map(([name, entries]) => [name, entries[0] ?? {}]));
+  return Object.fromEntries(
+    Object.entries(data).map(([name, entries]) => [name, entries[0] ?? {}]),
+  );
 }
 
 /** Agents: [{agent, host, received, status}]. */

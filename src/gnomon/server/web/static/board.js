@@ -5,7 +5,7 @@ import { Chart } from "./chart.js";
 import { h } from "./dom.js";
 import { Grid } from "./grid.js";
 import { t } from "./i18n.js";
-import { explorerQueries, expressionsFor, nameRows, panelUnit } from "./panels.js";
+import { explorerQueries, expressionFor, nameRows, panelUnit } from "./panels.js";
 import { fromSearch, resolve, toSearch } from "./range.js";
 import { explain, poll } from "./shell.js";
 
@@ -23,9 +23,22 @@ export class PanelView {
     this.element = h(
       "section",
       { class: "panel chart", "data-panel": panel.id, "aria-label": this.title },
-      h("header", {},
+      h(
+        "header",
+        {},
         h("h3", { title: panel.help || null }, this.title),
-        h("a", { class: "to-explorer", href: "/explore", title: t("explore.open"), "aria-label": `${t("explore.open")}: ${this.title}`, onclick: (event) => this.openIn(event.currentTarget) }, "↗")),
+        h(
+          "a",
+          {
+            class: "to-explorer",
+            href: "/explore",
+            title: t("explore.open"),
+            "aria-label": `${t("explore.open")}: ${this.title}`,
+            onclick: (event) => this.openIn(event.currentTarget),
+          },
+          "↗",
+        ),
+      ),
       this.error,
     );
     this.chart = new Chart(this.element, { ...panel, title: this.title, unit: this.unit, onZoom });
@@ -39,17 +52,25 @@ export class PanelView {
 
   /** Whether what is shown is on the grid of this window already. */
   follows({ start, step }) {
-    return this.grid !== null && this.grid.step === step && start >= this.grid.start && start <= this.grid.end;
+    return (
+      this.grid !== null &&
+      this.grid.step === step &&
+      start >= this.grid.start &&
+      start <= this.grid.end
+    );
   }
 
   /** Loads the window, or only its new tail when most of it is there. */
   async load(window, signal) {
     const known = this.follows(window);
-    const since = known ? Math.max(window.start, this.grid.end - Math.max(LATE, window.step * 2)) : window.start;
+    const since = known
+      ? Math.max(window.start, this.grid.end - Math.max(LATE, window.step * 2))
+      : window.start;
     const start = Math.floor(since / window.step) * window.step;
     let result;
     try {
-      result = await this.fetch({ ...window, start }, signal);
+      const expression = expressionFor(this.panel, this.host, window.step);
+      result = await queryRange(expression, { ...window, start }, signal);
     } catch (error) {
       if (error.name === "AbortError" || error.status === 0) throw error;
       this.fail(error);
@@ -60,16 +81,6 @@ export class PanelView {
     this.grid.merge(result, start, this.unit.scale);
     this.error.hidden = true;
     this.draw(window);
-  }
-
-  async fetch(window, signal) {
-    const answers = await Promise.all(
-      expressionsFor(this.panel, this.host, window.step).map(async ({ name, expression }) => {
-        const rows = await queryRange(expression, window, signal);
-        return name ? rows.map((row) => ({ ...row, metric: { ...row.metric, __name__: name } })) : rows;
-      }),
-    );
-    return answers.flat();
   }
 
   draw(window) {
@@ -87,7 +98,8 @@ export class PanelView {
     let least = Infinity;
     for (const { values } of this.grid?.rows.values() ?? []) {
       const last = values.findLastIndex((value) => value !== null);
-      const before = last > 0 ? values.findLastIndex((value, column) => column < last && value !== null) : -1;
+      const before =
+        last > 0 ? values.findLastIndex((value, column) => column < last && value !== null) : -1;
       if (before >= 0) least = Math.min(least, (last - before) * this.grid.step);
     }
     return least;
@@ -102,8 +114,13 @@ export class Board {
     this.inView = new Set();
     this.shown = new Map(); // PanelView → the range it shows
     this.aborter = new AbortController();
-    this.observer = new IntersectionObserver((entries) => this.scrolled(entries), { rootMargin: "150px" });
-    this.live = poll(() => this.follow(), () => this.interval());
+    this.observer = new IntersectionObserver((entries) => this.scrolled(entries), {
+      rootMargin: "150px",
+    });
+    this.live = poll(
+      () => this.follow(),
+      () => this.interval(),
+    );
   }
 
   add(view) {
@@ -147,7 +164,11 @@ export class Board {
     this.bar.tick();
     const window = resolve(this.bar.range);
     const { signal } = this.aborter;
-    await Promise.all([...this.inView].filter((view) => this.shown.get(view) === this.bar.range && view.grid).map((view) => view.load(window, signal)));
+    await Promise.all(
+      [...this.inView]
+        .filter((view) => this.shown.get(view) === this.bar.range && view.grid)
+        .map((view) => view.load(window, signal)),
+    );
   }
 
   /** Every second while samples come every second (the first minutes of an agent), else as often

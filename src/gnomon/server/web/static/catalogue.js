@@ -32,7 +32,9 @@ export class Catalogue {
     const found = [...this.metrics.values()].filter((metric) => {
       const name = metric.name.toLowerCase();
       const dotted = name.replaceAll("_", ".");
-      return words.every((word) => name.includes(word) || dotted.includes(word.replaceAll("_", ".")));
+      return words.every(
+        (word) => name.includes(word) || dotted.includes(word.replaceAll("_", ".")),
+      );
     });
     const first = (metric) => (metric.name.toLowerCase().startsWith(words[0] ?? "") ? 0 : 1);
     return found.sort((a, b) => first(a) - first(b) || (a.name < b.name ? -1 : 1)).slice(0, most);
@@ -51,12 +53,24 @@ export class CatalogueList {
     this.pick = pick;
     this.narrow = narrow;
     this.search = h("input", {
-      type: "search", class: "search", placeholder: t("explore.find"), "aria-label": t("explore.find"), "data-search": true,
-      autocomplete: "off", spellcheck: "false", oninput: debounce(() => this.show(), 60),
+      type: "search",
+      class: "search",
+      placeholder: t("explore.find"),
+      "aria-label": t("explore.find"),
+      "data-search": true,
+      autocomplete: "off",
+      spellcheck: "false",
+      oninput: debounce(() => this.show(), 60),
     });
     this.summary = h("p", { class: "muted", role: "status" });
     this.list = h("ul", { class: "metrics" });
-    this.element = h("aside", { class: "catalogue panel", "aria-label": t("explore.metrics") }, this.search, this.summary, this.list);
+    this.element = h(
+      "aside",
+      { class: "catalogue panel", "aria-label": t("explore.metrics") },
+      this.search,
+      this.summary,
+      this.list,
+    );
   }
 
   show() {
@@ -68,22 +82,55 @@ export class CatalogueList {
 
   entry({ name, type, unit, help }) {
     const about = h("div", { class: "about" });
-    const more = h("details", {}, h("summary", { "aria-label": t("explore.labels_of", { name }) }), about);
-    more.addEventListener("toggle", () => more.open && !about.childElementCount && this.describe(name, help, about));
+    const more = h(
+      "details",
+      {},
+      h("summary", { "aria-label": t("explore.labels_of", { name }) }),
+      about,
+    );
+    more.addEventListener(
+      "toggle",
+      () => more.open && !about.childElementCount && this.describe(name, help, about),
+    );
     const kind = [type && type !== "unknown" ? type : "", unit].filter(Boolean).join(", ");
-    return h("li", {}, h("button", { type: "button", title: help || null, onclick: () => this.pick(name) }, name, kind ? h("small", {}, kind) : null), more);
+    return h(
+      "li",
+      {},
+      h(
+        "button",
+        { type: "button", title: help || null, onclick: () => this.pick(name) },
+        name,
+        kind ? h("small", {}, kind) : null,
+      ),
+      more,
+    );
   }
 
   async describe(name, help, about) {
     if (help) about.append(h("p", {}, help));
     const selector = `{${quoted(name)}}`;
     const labels = (await labelNames({ selector })).filter((label) => label !== "__name__");
-    const rows = await Promise.all(labels.slice(0, 12).map(async (label) => [label, await labelValues(label, { selector })]));
-    about.append(...rows.map(([label, values]) => h(
-      "div", { class: "label" },
-      h("b", {}, label),
-      values.slice(0, 30).map((value) => h("button", { type: "button", onclick: () => this.narrow(name, label, value) }, value)),
-      values.length > 30 ? h("small", {}, `+${values.length - 30}`) : null,
-    )));
+    const rows = await Promise.all(
+      labels.slice(0, 12).map(async (label) => [label, await labelValues(label, { selector })]),
+    );
+    about.append(
+      ...rows.map(([label, values]) =>
+        h(
+          "div",
+          { class: "label" },
+          h("b", {}, label),
+          values
+            .slice(0, 30)
+            .map((value) =>
+              h(
+                "button",
+                { type: "button", onclick: () => this.narrow(name, label, value) },
+                value,
+              ),
+            ),
+          values.length > 30 ? h("small", {}, `+${values.length - 30}`) : null,
+        ),
+      ),
+    );
   }
 }

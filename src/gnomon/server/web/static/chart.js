@@ -8,8 +8,15 @@ import { t } from "./i18n.js";
 const uPlot = globalThis.uPlot;
 const PALETTE = 10;
 const BYTE_STEPS = Array.from({ length: 60 }, (_, power) => 2 ** power);
-const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400, 172800, 604800];
-const SPAN_STEPS = [...[1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1].flatMap((size) => [size, 2 * size, 5 * size]), ...TIME_STEPS, ...[2, 5, 10, 20, 50, 100, 200, 500, 1000].map((weeks) => weeks * 604800)];
+const TIME_STEPS = [
+  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400,
+  172800, 604800,
+];
+const SPAN_STEPS = [
+  ...[1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1].flatMap((size) => [size, 2 * size, 5 * size]),
+  ...TIME_STEPS,
+  ...[2, 5, 10, 20, 50, 100, 200, 500, 1000].map((weeks) => weeks * 604800),
+];
 const BRIDGED = 45; // seconds without a value that are drawn as a line: a few missed samples of 10 s
 
 /** Charts with the same key share the cursor. */
@@ -38,10 +45,15 @@ export class Chart {
 
   /** Shows rows [{key, name, values}] over times (s) between from and to (s). */
   show(times, rows, [from, to]) {
-    const same = rows.length === this.rows.length && rows.every(({ key }, index) => key === this.rows[index].key);
+    const same =
+      rows.length === this.rows.length &&
+      rows.every(({ key }, index) => key === this.rows[index].key);
     this.times = times;
     this.window = [from, to];
-    this.rows = rows.map((row, index) => ({ ...row, colour: `--c${((row.colour ?? index) % PALETTE) + 1}` }));
+    this.rows = rows.map((row, index) => ({
+      ...row,
+      colour: `--c${((row.colour ?? index) % PALETTE) + 1}`,
+    }));
     if (!same || !this.plot) this.rebuild();
     else this.plot.setData(this.data(), true);
     this.legend.show(this.rows);
@@ -94,20 +106,27 @@ export class Chart {
   settings(width) {
     const { stacked, height } = this.options;
     return {
-      width, height,
+      width,
+      height,
       padding: [8, 6, 0, 0],
       legend: { show: false },
       cursor: {
-        x: true, y: false,
+        x: true,
+        y: false,
         drag: { x: true, y: false, setScale: false, dist: 4 },
         sync: { key: sync.key, setSeries: false, filters: { pub: (type) => SHARED.has(type) } },
         points: { size: 6, width: 0, fill: (_, index) => this.tint(index) },
       },
       select: { show: true, left: 0, top: 0, width: 0, height: 0 },
-      scales: { x: { time: true, range: () => this.window }, y: { range: (_, low, high) => this.limits(low, high) } },
+      scales: {
+        x: { time: true, range: () => this.window },
+        y: { range: (_, low, high) => this.limits(low, high) },
+      },
       axes: [this.timeAxis(), this.valueAxis()],
       series: [{}, ...this.rows.map((row) => this.line(row))],
-      bands: stacked ? this.rows.slice(1).map((_, index) => ({ series: [index + 2, index + 1] })) : [],
+      bands: stacked
+        ? this.rows.slice(1).map((_, index) => ({ series: [index + 2, index + 1] }))
+        : [],
       hooks: {
         setSelect: [(plot) => this.selected(plot)],
         setCursor: [(plot) => this.legend.at(plot.cursor.idx)],
@@ -137,7 +156,9 @@ export class Chart {
   /** Samples come every few seconds: a line is broken only where several are missing. */
   realGaps(plot, gaps) {
     const step = this.times.length > 1 ? this.times[1] - this.times[0] : 1;
-    const least = plot.valToPos(this.window[0] + Math.max(BRIDGED, step * 2.5), "x", true) - plot.valToPos(this.window[0], "x", true);
+    const least =
+      plot.valToPos(this.window[0] + Math.max(BRIDGED, step * 2.5), "x", true) -
+      plot.valToPos(this.window[0], "x", true);
     return gaps.filter(([from, to]) => to - from > least);
   }
 
@@ -152,7 +173,11 @@ export class Chart {
 
   timeAxis() {
     return {
-      ...this.axis(), size: 26, space: 64, gap: 4, incrs: TIME_STEPS,
+      ...this.axis(),
+      size: 26,
+      space: 64,
+      gap: 4,
+      incrs: TIME_STEPS,
       values: (_, splits, _axis, _space, increment) => timeTicks(splits, increment),
     };
   }
@@ -160,9 +185,12 @@ export class Chart {
   valueAxis() {
     const { unit } = this.options;
     return {
-      ...this.axis(), space: 32, gap: 5,
+      ...this.axis(),
+      space: 32,
+      gap: 5,
       // One width for all charts, so that the same time is at the same place in each.
-      size: (_, values) => Math.max(62, 14 + 6.2 * Math.max(0, ...(values ?? []).map((value) => value.length))),
+      size: (_, values) =>
+        Math.max(62, 14 + 6.2 * Math.max(0, ...(values ?? []).map((value) => value.length))),
       incrs: { byte: BYTE_STEPS, second: SPAN_STEPS }[unit.base],
       values: (_, splits) => splits.map((value) => format(value, unit)),
     };
@@ -189,8 +217,14 @@ export class Chart {
   /** The chart in words, for those who do not see it. */
   describe() {
     const { title, unit } = this.options;
-    const series = this.rows.slice(0, 6).map(({ name, values }) => `${name} ${format(summary(values).last, unit)}`).join(", ");
-    this.canvas.setAttribute("aria-label", t("chart.describe", { title, series: series || t("chart.no_data") }));
+    const series = this.rows
+      .slice(0, 6)
+      .map(({ name, values }) => `${name} ${format(summary(values).last, unit)}`)
+      .join(", ");
+    this.canvas.setAttribute(
+      "aria-label",
+      t("chart.describe", { title, series: series || t("chart.no_data") }),
+    );
     this.canvas.classList.toggle("empty", this.rows.length === 0);
     this.canvas.dataset.empty = t("chart.no_data");
   }
@@ -205,7 +239,8 @@ export class Chart {
 /** Whether a row is so sparse that only dots would show it. */
 function isolated(values, from, to) {
   let seen = 0;
-  for (let index = from; index <= to; index += 1) if (values[index] !== null && values[index] !== undefined) seen += 1;
+  for (let index = from; index <= to; index += 1)
+    if (values[index] !== null && values[index] !== undefined) seen += 1;
   return seen < 3;
 }
 
@@ -223,13 +258,20 @@ class Legend {
     this.body = h("tbody");
     this.when = h("th", { class: "when" }, "");
     this.head = h("tr", {}, this.when, ...HEAD.map((name) => h("th", {}, t(`chart.${name}`))));
-    this.element = h("div", { class: "legend", tabindex: "-1" }, h("table", {}, h("thead", {}, this.head), this.body));
+    this.element = h(
+      "div",
+      { class: "legend", tabindex: "-1" },
+      h("table", {}, h("thead", {}, this.head), this.body),
+    );
   }
 
   show(rows) {
     const kept = new Map(rows.map((row) => [row.key, this.rows.get(row.key) ?? this.entry(row)]));
     const elements = [...kept.values()].map(({ element }) => element);
-    if (elements.length !== this.body.children.length || elements.some((element, index) => this.body.children[index] !== element)) {
+    if (
+      elements.length !== this.body.children.length ||
+      elements.some((element, index) => this.body.children[index] !== element)
+    ) {
       this.body.replaceChildren(...elements);
     }
     this.rows = kept;
@@ -241,7 +283,9 @@ class Legend {
       entry.button.setAttribute("aria-pressed", String(visible));
       entry.element.classList.toggle("off", !visible);
       const figures = summary(row.values);
-      HEAD.forEach((name, index) => text(entry.cells[index], figure(figures[name], this.chart.options.unit)));
+      HEAD.forEach((name, index) =>
+        text(entry.cells[index], figure(figures[name], this.chart.options.unit)),
+      );
     }
   }
 
@@ -249,11 +293,22 @@ class Legend {
     const swatch = h("i", { class: "swatch" });
     const button = h(
       "button",
-      { type: "button", title: row.name, onclick: (event) => this.chart.toggle(row.key, event.detail > 1 || event.shiftKey) },
-      swatch, h("span", {}, row.name),
+      {
+        type: "button",
+        title: row.name,
+        onclick: (event) => this.chart.toggle(row.key, event.detail > 1 || event.shiftKey),
+      },
+      swatch,
+      h("span", {}, row.name),
     );
     const cells = HEAD.map(() => h("td"));
-    return { element: h("tr", {}, h("th", { scope: "row" }, button), ...cells), swatch, button, cells, row };
+    return {
+      element: h("tr", {}, h("th", { scope: "row" }, button), ...cells),
+      swatch,
+      button,
+      cells,
+      row,
+    };
   }
 
   /** While the cursor is on a chart the first column is the value there. */

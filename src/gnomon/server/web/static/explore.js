@@ -29,30 +29,79 @@ const bar = new RangeBar(() => again());
 const rows = [];
 const rowList = h("div", { class: "queries" });
 const hint = h("p", { class: "muted", role: "status" });
-const examples = h("div", { class: "examples" }, h("p", { class: "muted" }, t("explore.examples")), EXAMPLES.map(([language, text]) =>
-  h("button", { type: "button", class: "button", onclick: () => tryOut(language, text) }, h("code", {}, text))));
+const examples = h(
+  "div",
+  { class: "examples" },
+  h("p", { class: "muted" }, t("explore.examples")),
+  EXAMPLES.map(([language, text]) =>
+    h(
+      "button",
+      { type: "button", class: "button", onclick: () => tryOut(language, text) },
+      h("code", {}, text),
+    ),
+  ),
+);
 const place = h("section", { class: "panel chart", "aria-label": t("explore.graph") });
-const table = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("explore.table") });
+const table = h("div", {
+  class: "scroll",
+  tabindex: "0",
+  role: "region",
+  "aria-label": t("explore.table"),
+});
 const list = new CatalogueList(catalogue, { pick, narrow });
 main.append(
   h("h1", { class: "visually-hidden" }, t("nav.explore")),
-  h("div", { class: "explore" },
-    h("div", { class: "work" },
+  h(
+    "div",
+    { class: "explore" },
+    h(
+      "div",
+      { class: "work" },
       rowList,
-      h("div", { class: "query-tools" },
-        h("button", { type: "button", class: "button primary", onclick: () => run() }, t("explore.run")),
-        h("button", { type: "button", class: "button", onclick: () => add({ language: "promql", text: "" }).input.focus() }, t("explore.add")),
-        hint),
-      bar.element, examples, place, table),
-    list.element),
+      h(
+        "div",
+        { class: "query-tools" },
+        h(
+          "button",
+          { type: "button", class: "button primary", onclick: () => run() },
+          t("explore.run"),
+        ),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "button",
+            onclick: () => add({ language: "promql", text: "" }).input.focus(),
+          },
+          t("explore.add"),
+        ),
+        hint,
+      ),
+      bar.element,
+      examples,
+      place,
+      table,
+    ),
+    list.element,
+  ),
 );
-const chart = new Chart(place, { title: t("explore.graph"), unit: unitOf(""), height: 320, onZoom: (from, to) => bar.pick({ from, to }) });
+const chart = new Chart(place, {
+  title: t("explore.graph"),
+  unit: unitOf(""),
+  height: 320,
+  onZoom: (from, to) => bar.pick({ from, to }),
+});
 
 let aborter = new AbortController();
 fromAddress();
 addEventListener("popstate", fromAddress);
 const live = poll(load, () => Math.max(resolve(bar.range).step, 10e3));
-catalogue.load().then(() => list.show(), (error) => { list.summary.textContent = explain(error); });
+catalogue.load().then(
+  () => list.show(),
+  (error) => {
+    list.summary.textContent = explain(error);
+  },
+);
 
 // Queries and the address.
 
@@ -61,7 +110,9 @@ function add(query) {
   rows.push(row);
   rowList.append(row.element);
   rows.forEach((each, index) => each.name(LETTERS[index % LETTERS.length]));
-  row.input.addEventListener("focus", () => { focused = row; });
+  row.input.addEventListener("focus", () => {
+    focused = row;
+  });
   return row;
 }
 
@@ -80,7 +131,9 @@ function fromAddress() {
     const [, language = "promql", text] = /^(?:(promql|graphite):)?([\s\S]*)$/.exec(written);
     return { language, text };
   });
-  const same = queries.length === rows.length && queries.every(({ text }, index) => text === rows[index].query.text);
+  const same =
+    queries.length === rows.length &&
+    queries.every(({ text }, index) => text === rows[index].query.text);
   if (same && rows.length) return;
   rows.splice(0);
   rowList.replaceChildren();
@@ -91,7 +144,8 @@ function fromAddress() {
 function run() {
   const parameters = new URLSearchParams(location.search);
   parameters.delete("q");
-  for (const row of rows) if (row.query.text) parameters.append("q", `${row.query.language}:${row.query.text}`);
+  for (const row of rows)
+    if (row.query.text) parameters.append("q", `${row.query.language}:${row.query.text}`);
   if (`?${parameters}` !== location.search) history.pushState(null, "", `?${parameters}`);
   again();
 }
@@ -110,7 +164,10 @@ function tryOut(language, text) {
 
 /** A metric of the list goes into the row last used, or into a new one if that has a query. */
 function pick(name) {
-  const row = [focused, rows.at(-1)].find((candidate) => candidate && rows.includes(candidate) && !candidate.query.text) ?? add({ language: "promql", text: "" });
+  const row =
+    [focused, rows.at(-1)].find(
+      (candidate) => candidate && rows.includes(candidate) && !candidate.query.text,
+    ) ?? add({ language: "promql", text: "" });
   row.language.value = "promql";
   row.text = metricQuery(name);
   run();
@@ -123,7 +180,11 @@ function metricQuery(name, matcher = "") {
 }
 
 function narrow(name, label, value) {
-  const row = [...rows].reverse().find(({ query }) => query.text.includes(quoted(name)) || query.text === name) ?? add({ language: "promql", text: "" });
+  const row =
+    [...rows]
+      .reverse()
+      .find(({ query }) => query.text.includes(quoted(name)) || query.text === name) ??
+    add({ language: "promql", text: "" });
   row.language.value = "promql";
   row.text = metricQuery(name, `${/^\w+$/.test(label) ? label : quoted(label)}=${quoted(value)}`);
   run();
@@ -134,7 +195,10 @@ function narrow(name, label, value) {
 let loaded = "";
 
 async function load() {
-  const asked = JSON.stringify([rows.filter(({ enabled }) => enabled).map(({ query }) => query), bar.range]);
+  const asked = JSON.stringify([
+    rows.filter(({ enabled }) => enabled).map(({ query }) => query),
+    bar.range,
+  ]);
   if (!bar.range.last && asked === loaded) return;
   bar.tick();
   const window = resolve(bar.range);
@@ -143,7 +207,10 @@ async function load() {
   loaded = asked;
   const found = answers.flat();
   const took = Math.round(performance.now() - started);
-  hint.textContent = rows.some(({ query }) => query.text) ? t("explore.found", { n: count(found.length), ms: took }) + (found.length > MOST_SERIES ? ` ${t("explore.first", { n: MOST_SERIES })}` : "") : t("explore.start");
+  hint.textContent = rows.some(({ query }) => query.text)
+    ? t("explore.found", { n: count(found.length), ms: took }) +
+      (found.length > MOST_SERIES ? ` ${t("explore.first", { n: MOST_SERIES })}` : "")
+    : t("explore.start");
   show(found, window);
 }
 
@@ -155,7 +222,8 @@ async function answer(row, index, window) {
   }
   const letter = LETTERS[index % LETTERS.length];
   try {
-    const found = language === "graphite" ? await graphite(text, window) : await promql(text, window);
+    const found =
+      language === "graphite" ? await graphite(text, window) : await promql(text, window);
     row.fail("");
     return found.map((each) => ({ ...each, key: `${letter} ${each.key}`, letter }));
   } catch (error) {
@@ -170,7 +238,12 @@ async function promql(text, window) {
   let result = await queryRange(text, window, aborter.signal);
   if (result.length === 0) result = await once(text, window);
   grid.merge(result);
-  return [...grid.rows.values()].map(({ key, metric, values }) => ({ key, metric, values, name: nameOf(metric, text) }));
+  return [...grid.rows.values()].map(({ key, metric, values }) => ({
+    key,
+    metric,
+    values,
+    name: nameOf(metric, text),
+  }));
 }
 
 /** A text or an old sample has no range; the newest instant says at least what it is. */
@@ -183,13 +256,25 @@ async function graphite(text, window) {
   const points = Math.round((window.end - window.start) / window.step);
   const found = await render(text, { ...window, points }, aborter.signal);
   const grid = new Grid(window);
-  grid.merge(found.map(({ target, datapoints }) => ({ metric: { __name__: target }, values: datapoints.filter(([value]) => value !== null).map(([value, at]) => [at, value]) })));
-  return [...grid.rows.values()].map(({ key, metric, values }) => ({ key, metric, values, name: metric.__name__ }));
+  grid.merge(
+    found.map(({ target, datapoints }) => ({
+      metric: { __name__: target },
+      values: datapoints.filter(([value]) => value !== null).map(([value, at]) => [at, value]),
+    })),
+  );
+  return [...grid.rows.values()].map(({ key, metric, values }) => ({
+    key,
+    metric,
+    values,
+    name: metric.__name__,
+  }));
 }
 
 function nameOf(metric, text) {
   const { __name__: name = "", ...labels } = metric;
-  const inner = Object.entries(labels).map(([label, value]) => `${label}=${quoted(value)}`).join(", ");
+  const inner = Object.entries(labels)
+    .map(([label, value]) => `${label}=${quoted(value)}`)
+    .join(", ");
   return name || inner ? name + (inner ? `{${inner}}` : "") : text;
 }
 
@@ -201,26 +286,60 @@ function sharedUnit(found) {
 
 function show(found, window) {
   const unit = sharedUnit(found);
-  const scaled = unit.scale === 1 ? found : found.map((row) => ({ ...row, values: row.values.map((value) => (value === null ? null : value * unit.scale)) }));
+  const scaled =
+    unit.scale === 1
+      ? found
+      : found.map((row) => ({
+          ...row,
+          values: row.values.map((value) => (value === null ? null : value * unit.scale)),
+        }));
   const asked = rows.some(({ query }) => query.text);
   examples.hidden = asked;
   place.hidden = !asked;
   chart.options.unit = unit;
   const several = new Set(found.map(({ letter }) => letter)).size > 1;
-  const drawn = scaled.slice(0, MOST_SERIES).map((row) => ({ ...row, name: several ? `${row.letter} ${row.name}` : row.name }));
+  const drawn = scaled
+    .slice(0, MOST_SERIES)
+    .map((row) => ({ ...row, name: several ? `${row.letter} ${row.name}` : row.name }));
   chart.show(new Grid(window).times(), drawn, [window.start / 1000, window.end / 1000]);
   table.replaceChildren(...(found.length ? [tableOf(scaled, unit)] : []));
 }
 
 function tableOf(found, unit) {
-  const labels = [...new Set(found.flatMap(({ metric }) => Object.keys(metric)))].filter((label) => label !== "__name__").sort();
-  const heads = [t("explore.query"), t("explore.metric"), ...labels, ...["last", "min", "mean", "max"].map((name) => t(`chart.${name}`))];
+  const labels = [...new Set(found.flatMap(({ metric }) => Object.keys(metric)))]
+    .filter((label) => label !== "__name__")
+    .sort();
+  const heads = [
+    t("explore.query"),
+    t("explore.metric"),
+    ...labels,
+    ...["last", "min", "mean", "max"].map((name) => t(`chart.${name}`)),
+  ];
   const body = found.slice(0, MOST_ROWS).map(({ letter, metric, values, name: series }) => {
     const figures = summary(values);
-    return h("tr", {},
-      h("td", {}, letter), h("th", { scope: "row" }, metric.__name__ ?? (labels.length ? "" : series)),
+    return h(
+      "tr",
+      {},
+      h("td", {}, letter),
+      h("th", { scope: "row" }, metric.__name__ ?? (labels.length ? "" : series)),
       labels.map((label) => h("td", {}, metric[label] ?? "")),
-      ["last", "min", "mean", "max"].map((name) => h("td", { class: "figure" }, figure(figures[name], unit))));
+      ["last", "min", "mean", "max"].map((name) =>
+        h("td", { class: "figure" }, figure(figures[name], unit)),
+      ),
+    );
   });
-  return h("table", { class: "answers" }, h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, body));
+  return h(
+    "table",
+    { class: "answers" },
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        heads.map((head) => h("th", { scope: "col" }, head)),
+      ),
+    ),
+    h("tbody", {}, body),
+  );
 }

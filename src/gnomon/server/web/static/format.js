@@ -99,7 +99,12 @@ function duration(value) {
 export function span(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const whole = Math.max(0, Math.round(value));
-  const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]].map(([unit, size]) => [t(`span.${unit}`), size]);
+  const units = [
+    ["d", 86400],
+    ["h", 3600],
+    ["min", 60],
+    ["s", 1],
+  ].map(([unit, size]) => [t(`span.${unit}`), size]);
   const first = units.findIndex(([, size]) => whole >= size);
   if (first < 0) return `0 ${units.at(-1)[0]}`;
   const [name, size] = units[first];
@@ -111,7 +116,9 @@ export function span(value) {
 
 /** Whole numbers with thin spaces between thousands. */
 export function count(value) {
-  return Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, " ");
+  return Math.round(value)
+    .toString()
+    .replace(/\B(?=(\d{3})+$)/g, " ");
 }
 
 /** Short form of a count: "12.4 k". */

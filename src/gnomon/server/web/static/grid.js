@@ -15,7 +15,10 @@ export class Grid {
 
   /** All times in seconds. */
   times() {
-    return Array.from({ length: this.width }, (_, column) => (this.start + column * this.step) / 1000);
+    return Array.from(
+      { length: this.width },
+      (_, column) => (this.start + column * this.step) / 1000,
+    );
   }
 
   /** Puts an answer of a range query in; from `since` on it replaces what was there. */

@@ -14,20 +14,32 @@ export function healthStrip() {
   const element = h("dl", { class: "health", "aria-label": t("overview.server") });
   let before = null;
   let rates = 0;
-  poll(async () => {
-    const found = await status();
-    const rate = before && found.now > before.now ? (taken(found) - taken(before)) / ((found.now - before.now) / 1000) : null;
-    before = found;
-    rates += rate === null ? 0 : 1;
-    element.replaceChildren(...figures(found, rate).map(([key, value, level = ""]) =>
-      h("div", { class: level }, h("dt", {}, t(`health.${key}`)), h("dd", {}, value))));
-  }, () => (rates ? REFRESH : SOON));
+  poll(
+    async () => {
+      const found = await status();
+      const rate =
+        before && found.now > before.now
+          ? (taken(found) - taken(before)) / ((found.now - before.now) / 1000)
+          : null;
+      before = found;
+      rates += rate === null ? 0 : 1;
+      element.replaceChildren(
+        ...figures(found, rate).map(([key, value, level = ""]) =>
+          h("div", { class: level }, h("dt", {}, t(`health.${key}`)), h("dd", {}, value)),
+        ),
+      );
+    },
+    () => (rates ? REFRESH : SOON),
+  );
   return element;
 }
 
 /** Sum of a self-metric over its label sets ("name{a=b}": value). */
 function total(metrics, name) {
-  return Object.entries(metrics ?? {}).reduce((sum, [key, value]) => (key.split("{")[0] === name ? sum + value : sum), 0);
+  return Object.entries(metrics ?? {}).reduce(
+    (sum, [key, value]) => (key.split("{")[0] === name ? sum + value : sum),
+    0,
+  );
 }
 
 const taken = ({ metrics }) => total(metrics, "gnomon.ingest.samples");

@@ -50,16 +50,34 @@ async function build() {
     groups.replaceChildren(h("p", { class: "nothing" }, t("host.not_found", { name })));
     return;
   }
-  const system = SYSTEM.filter(({ metrics }) => Object.keys(metrics).some((metric) => names.has(metric)));
+  const system = SYSTEM.filter(({ metrics }) =>
+    Object.keys(metrics).some((metric) => names.has(metric)),
+  );
   groups.append(group(t("host.system"), system, true));
   for (const { family, panels } of otherPanels(names, about)) {
-    groups.append(group(family, panels, !/^(system|gnomon)\b/.test(family), t("host.metrics", { n: panels.length })));
+    groups.append(
+      group(
+        family,
+        panels,
+        !/^(system|gnomon)\b/.test(family),
+        t("host.metrics", { n: panels.length }),
+      ),
+    );
   }
 }
 
 function group(title, panels, open, note) {
-  const charts = h("div", { class: "charts" }, panels.map((panel) => board.add(new PanelView(panel, name, zoom))));
-  return h("details", { class: "group", open, "data-family": title }, h("summary", {}, h("h2", {}, title), note ? h("small", {}, note) : null), charts);
+  const charts = h(
+    "div",
+    { class: "charts" },
+    panels.map((panel) => board.add(new PanelView(panel, name, zoom))),
+  );
+  return h(
+    "details",
+    { class: "group", open, "data-family": title },
+    h("summary", {}, h("h2", {}, title), note ? h("small", {}, note) : null),
+    charts,
+  );
 }
 
 function zoom(from, to) {
@@ -74,15 +92,24 @@ async function refresh() {
     query(`{"service_check", host=${quoted(name)}}`),
   ]);
   if (!host) return;
-  sign.replaceChildren(mark(host.level), h("span", { class: "visually-hidden" }, t(`level.${host.level}`)));
+  sign.replaceChildren(
+    mark(host.level),
+    h("span", { class: "visually-hidden" }, t(`level.${host.level}`)),
+  );
   const agent = host.agent ? (await askAgent(host.agent)).status : {};
   facts.textContent = [
     t(`level.${host.level}`),
     uptime[0] ? t("host.uptime", { age: span(Number(uptime[0].value[1])) }) : null,
     agent.version ? t("host.agent", { version: agent.version }) : null,
     host.age === null ? null : t("overview.heard", { age: span(host.age / 1000) }),
-  ].filter(Boolean).join(" · ");
-  vitals.replaceChildren(...Object.keys(SIGNALS).filter((id) => host.readings[id]).map((id) => vital(host.readings[id])));
+  ]
+    .filter(Boolean)
+    .join(" · ");
+  vitals.replaceChildren(
+    ...Object.keys(SIGNALS)
+      .filter((id) => host.readings[id])
+      .map((id) => vital(host.readings[id])),
+  );
   showChecks(checks);
   const services = servicesTable(agent.services ?? []);
   document.querySelector(".services")?.remove();
@@ -91,15 +118,30 @@ async function refresh() {
 
 function vital({ id, value, level, place }) {
   const [number, unit] = parts(value, unitOf(SIGNALS[id].unit));
-  return h("div", { class: level }, h("dt", {}, t(`signal.${id}`), place ? h("small", {}, ` ${place}`) : null), h("dd", {}, number, unit ? h("small", {}, ` ${unit}`) : null));
+  return h(
+    "div",
+    { class: level },
+    h("dt", {}, t(`signal.${id}`), place ? h("small", {}, ` ${place}`) : null),
+    h("dd", {}, number, unit ? h("small", {}, ` ${unit}`) : null),
+  );
 }
 
 function showChecks(checks) {
   const bad = checks
     .map(({ metric, value }) => ({ metric, level: checkLevel(Number(value[1])) }))
     .filter(({ level }) => level !== "ok");
-  troubles.replaceChildren(...bad.map(({ metric, level }) => {
-    const labels = Object.entries(metric).filter(([label]) => !["__name__", "host", "check"].includes(label)).map(([label, value]) => `${label}=${value}`);
-    return h("li", { class: `level ${level}` }, mark(level), `${metric.check}: ${t(`level.${level}`)}`, labels.length ? h("small", {}, labels.join(" ")) : null);
-  }));
+  troubles.replaceChildren(
+    ...bad.map(({ metric, level }) => {
+      const labels = Object.entries(metric)
+        .filter(([label]) => !["__name__", "host", "check"].includes(label))
+        .map(([label, value]) => `${label}=${value}`);
+      return h(
+        "li",
+        { class: `level ${level}` },
+        mark(level),
+        `${metric.check}: ${t(`level.${level}`)}`,
+        labels.length ? h("small", {}, labels.join(" ")) : null,
+      );
+    }),
+  );
 }

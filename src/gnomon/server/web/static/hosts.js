@@ -17,7 +17,9 @@ export function hostMatcher(names) {
 /** Hosts, worst first: [{name, level, readings, worst, failing, agent (its id), age (ms since it was heard)}]. */
 export async function loadHosts(names, signal) {
   const matcher = hostMatcher(names);
-  const metrics = Object.values(SIGNALS).map(({ metric }) => literal(metric)).join("|");
+  const metrics = Object.values(SIGNALS)
+    .map(({ metric }) => literal(metric))
+    .join("|");
   const at = now();
   const [vitals, failing, { agents = [] }, known] = await Promise.all([
     query(`{__name__=~${quoted(metrics)}, ${matcher}}`, { signal }),
@@ -27,13 +29,18 @@ export async function loadHosts(names, signal) {
   ]);
   const hosts = new Map();
   const host = (name) => {
-    if (!hosts.has(name)) hosts.set(name, { name, readings: {}, failing: [], agent: null, age: null });
+    if (!hosts.has(name))
+      hosts.set(name, { name, readings: {}, failing: [], agent: null, age: null });
     return hosts.get(name);
   };
   for (const { host: name } of known) host(name);
   for (const { metric, value } of vitals) read(host(metric.host), metric, Number(value[1]));
   for (const { metric, value } of failing) {
-    host(metric.host).failing.push({ check: metric.check ?? "?", metric, level: checkLevel(Number(value[1])) });
+    host(metric.host).failing.push({
+      check: metric.check ?? "?",
+      metric,
+      level: checkLevel(Number(value[1])),
+    });
   }
   for (const agent of agents) {
     if (names && !names.includes(agent.host)) continue;
@@ -52,17 +59,28 @@ function read(host, metric, raw) {
   const value = SIGNALS[id].turn(raw);
   const before = host.readings[id];
   if (before && before.value >= value) return;
-  host.readings[id] = { id, value, level: levelOf(id, value), place: metric.mount ?? metric.device ?? "" };
+  host.readings[id] = {
+    id,
+    value,
+    level: levelOf(id, value),
+    place: metric.mount ?? metric.device ?? "",
+  };
 }
 
 /** A read-only image is always full and nobody can mend that. */
 function passing(metric) {
-  return /^\/dev\/(loop|sr)\d+/.test(metric.device ?? "") || /^\/snap\//.test(metric.mount ?? metric.device ?? "");
+  return (
+    /^\/dev\/(loop|sr)\d+/.test(metric.device ?? "") ||
+    /^\/snap\//.test(metric.mount ?? metric.device ?? "")
+  );
 }
 
 function judge(host) {
-  const readings = Object.values(host.readings).sort((a, b) => strain(b.id, b.value) - strain(a.id, a.value));
-  const silent = host.age === null ? readings.length === 0 : host.age > SILENT_AFTER && readings.length === 0;
+  const readings = Object.values(host.readings).sort(
+    (a, b) => strain(b.id, b.value) - strain(a.id, a.value),
+  );
+  const silent =
+    host.age === null ? readings.length === 0 : host.age > SILENT_AFTER && readings.length === 0;
   const late = host.age !== null && host.age > SILENT_AFTER;
   let level = silent || late ? "silent" : "ok";
   for (const { level: found } of [...readings, ...host.failing]) level = worse(level, found);

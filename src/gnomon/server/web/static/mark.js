@@ -11,5 +11,9 @@ const SHAPES = {
 };
 
 export function mark(level) {
-  return s("svg", { class: `mark ${level}`, viewBox: "0 0 12 12", "aria-hidden": "true" }, s("path", { d: SHAPES[level] ?? SHAPES.unknown }));
+  return s(
+    "svg",
+    { class: `mark ${level}`, viewBox: "0 0 12 12", "aria-hidden": "true" },
+    s("path", { d: SHAPES[level] ?? SHAPES.unknown }),
+  );
 }

@@ -23,8 +23,14 @@ const view = { hosts: [], filter: "", level: null, cards: new Map(), visible: ne
 
 begin("nav.overview");
 const search = h("input", {
-  type: "search", class: "search", placeholder: t("overview.search"), "aria-label": t("overview.search"),
-  "data-search": true, autocomplete: "off", spellcheck: "false", oninput: debounce(() => filterBy(search.value), 60),
+  type: "search",
+  class: "search",
+  placeholder: t("overview.search"),
+  "aria-label": t("overview.search"),
+  "data-search": true,
+  autocomplete: "off",
+  spellcheck: "false",
+  oninput: debounce(() => filterBy(search.value), 60),
 });
 const counts = h("div", { class: "counts", role: "group", "aria-label": t("overview.by_state") });
 const list = h("ul", { class: "hosts", "aria-label": t("nav.overview") });
@@ -59,7 +65,8 @@ function show() {
   }
   showCounts();
   const shown = view.hosts.filter(
-    ({ name, level }) => name.toLowerCase().includes(view.filter) && (!view.level || level === view.level),
+    ({ name, level }) =>
+      name.toLowerCase().includes(view.filter) && (!view.level || level === view.level),
   );
   list.classList.toggle("roomy", view.hosts.length <= ROOMY);
   list.classList.toggle("dense", view.hosts.length > CROWD);
@@ -78,38 +85,50 @@ function arrange(parent, elements) {
   const wanted = new Set(elements);
   for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
   elements.forEach((element, index) => {
-    if (parent.children[index] !== element) parent.insertBefore(element, parent.children[index] ?? null);
+    if (parent.children[index] !== element)
+      parent.insertBefore(element, parent.children[index] ?? null);
   });
 }
 
 function showCounts() {
   const tally = Object.fromEntries(LEVELS.map((level) => [level, 0]));
   for (const { level } of view.hosts) tally[level] += 1;
-  const chips = [...LEVELS].reverse().filter((level) => tally[level] || level === "ok").map((level) =>
-    h(
-      "button",
-      {
-        type: "button", class: `chip ${level}`, "aria-pressed": String(view.level === level), "data-level": level,
-        onclick: () => {
-          view.level = view.level === level ? null : level;
-          show();
+  const chips = [...LEVELS]
+    .reverse()
+    .filter((level) => tally[level] || level === "ok")
+    .map((level) =>
+      h(
+        "button",
+        {
+          type: "button",
+          class: `chip ${level}`,
+          "aria-pressed": String(view.level === level),
+          "data-level": level,
+          onclick: () => {
+            view.level = view.level === level ? null : level;
+            show();
+          },
         },
-      },
-      mark(level), h("b", {}, count(tally[level])), ` ${t(`level.${level}`)}`,
-    ),
-  );
+        mark(level),
+        h("b", {}, count(tally[level])),
+        ` ${t(`level.${level}`)}`,
+      ),
+    );
   const focused = document.activeElement?.dataset?.level;
   counts.replaceChildren(...chips);
   if (focused) counts.querySelector(`[data-level="${focused}"]`)?.focus();
 }
 
-const watcher = new IntersectionObserver((entries) => {
-  for (const { target, isIntersecting } of entries) {
-    if (isIntersecting) view.visible.add(target.dataset.host);
-    else view.visible.delete(target.dataset.host);
-  }
-  soon();
-}, { rootMargin: "200px" });
+const watcher = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (isIntersecting) view.visible.add(target.dataset.host);
+      else view.visible.delete(target.dataset.host);
+    }
+    soon();
+  },
+  { rootMargin: "200px" },
+);
 
 /** The tile of a host; its element stays, its contents change. */
 function newCard(name) {
@@ -127,7 +146,9 @@ function newCard(name) {
     }
     card.wants = signals;
     element.className = `host ${host.level}`;
-    link.replaceChildren(...(roomy ? roomyParts(host, card.sparks) : compactParts(host, card.sparks)));
+    link.replaceChildren(
+      ...(roomy ? roomyParts(host, card.sparks) : compactParts(host, card.sparks)),
+    );
   };
   view.cards.set(name, card);
   watcher.observe(element);
@@ -150,7 +171,11 @@ function compactParts(host, sparks) {
   const telling = reading && !host.silent && (reading.level !== "ok" || said.length === 0);
   return [
     heading(host),
-    h("span", { class: "host-why" }, ...(said.length ? said : [reading ? t(`signal.${id}`) : t("overview.no_vitals")])),
+    h(
+      "span",
+      { class: "host-why" },
+      ...(said.length ? said : [reading ? t(`signal.${id}`) : t("overview.no_vitals")]),
+    ),
     telling ? h("span", { class: `host-value ${reading.level}` }, ...figure(reading)) : null,
     host.silent || !reading ? null : line,
   ].filter(Boolean);
@@ -162,7 +187,12 @@ function roomyParts(host, sparks) {
     return h(
       "span",
       { class: `vital ${reading.level}` },
-      h("span", { class: "vital-name" }, t(`signal.${id}`), reading.place ? h("small", {}, ` ${reading.place}`) : null),
+      h(
+        "span",
+        { class: "vital-name" },
+        t(`signal.${id}`),
+        reading.place ? h("small", {}, ` ${reading.place}`) : null,
+      ),
       line,
       h("span", { class: "vital-value" }, ...figure(reading)),
     );
@@ -184,7 +214,12 @@ function figure({ id, value }) {
 /** What is wrong, in words: the readings over a limit, failing checks, silence. */
 function trouble(host) {
   const said = [];
-  if (host.silent) said.push(host.age === null ? t("overview.silent") : t("overview.silent_for", { age: span(host.age / 1000) }));
+  if (host.silent)
+    said.push(
+      host.age === null
+        ? t("overview.silent")
+        : t("overview.silent_for", { age: span(host.age / 1000) }),
+    );
   for (const { check } of host.failing.slice(0, 3)) said.push(check);
   for (const { id, level, place } of Object.values(host.readings)) {
     if (level !== "ok") said.push(place ? `${t(`signal.${id}`)} ${place}` : t(`signal.${id}`));
@@ -219,6 +254,11 @@ async function loadSparks(id, names, at) {
   const expression = `${fold} by (host) ({${quoted(metric)}, ${hostMatcher(names)}})`;
   for (const { metric: labels, values } of await queryRange(expression, window)) {
     const line = view.cards.get(labels.host)?.sparks.get(id);
-    if (line) draw(line, values.map(([time, value]) => [time, turn(Number(value))]), { ...window, top });
+    if (line)
+      draw(
+        line,
+        values.map(([time, value]) => [time, turn(Number(value))]),
+        { ...window, top },
+      );
   }
 }

@@ -7,34 +7,73 @@ import { unitOf } from "./format.js";
  * Where a metric has several series, their other labels are added. */
 export const SYSTEM = [
   {
-    id: "cpu", unit: "percent", stacked: true, min: 0, max: 100,
+    id: "cpu",
+    unit: "percent",
+    stacked: true,
+    min: 0,
+    max: 100,
     metrics: {
-      "system.cpu.user": "user", "system.cpu.system": "system", "system.cpu.iowait": "iowait",
-      "system.cpu.stolen": "stolen", "system.cpu.guest": "guest",
+      "system.cpu.user": "user",
+      "system.cpu.system": "system",
+      "system.cpu.iowait": "iowait",
+      "system.cpu.stolen": "stolen",
+      "system.cpu.guest": "guest",
     },
   },
-  { id: "load", unit: "", metrics: { "system.load.1": "1 min", "system.load.5": "5 min", "system.load.15": "15 min" } },
   {
-    id: "memory", unit: "mebibyte", stacked: true, min: 0,
-    metrics: { "system.mem.used": "used", "system.mem.buffered": "buffers", "system.mem.cached": "cached", "system.mem.free": "free" },
+    id: "load",
+    unit: "",
+    metrics: { "system.load.1": "1 min", "system.load.5": "5 min", "system.load.15": "15 min" },
+  },
+  {
+    id: "memory",
+    unit: "mebibyte",
+    stacked: true,
+    min: 0,
+    metrics: {
+      "system.mem.used": "used",
+      "system.mem.buffered": "buffers",
+      "system.mem.cached": "cached",
+      "system.mem.free": "free",
+    },
     derive: memoryShares,
   },
-  { id: "swap", unit: "mebibyte", min: 0, metrics: { "system.swap.used": "used", "system.swap.total": "total" } },
+  {
+    id: "swap",
+    unit: "mebibyte",
+    min: 0,
+    metrics: { "system.swap.used": "used", "system.swap.total": "total" },
+  },
   { id: "disk", unit: "fraction", min: 0, max: 100, metrics: { "system.disk.in_use": "" } },
   { id: "inodes", unit: "fraction", min: 0, max: 100, metrics: { "system.fs.inodes.in_use": "" } },
-  { id: "io", unit: "kibibyte/second", metrics: { "system.io.rkb_s": "read", "system.io.wkb_s": "written" } },
+  {
+    id: "io",
+    unit: "kibibyte/second",
+    metrics: { "system.io.rkb_s": "read", "system.io.wkb_s": "written" },
+  },
   { id: "util", unit: "percent", min: 0, max: 100, metrics: { "system.io.util": "" } },
   { id: "await", unit: "millisecond", metrics: { "system.io.await": "" } },
-  { id: "net", unit: "byte/second", metrics: { "system.net.bytes_rcvd": "in", "system.net.bytes_sent": "out" } },
   {
-    id: "net_errors", unit: "packet/second",
+    id: "net",
+    unit: "byte/second",
+    metrics: { "system.net.bytes_rcvd": "in", "system.net.bytes_sent": "out" },
+  },
+  {
+    id: "net_errors",
+    unit: "packet/second",
     metrics: {
-      "system.net.packets_in.error": "errors in", "system.net.packets_out.error": "errors out",
-      "system.net.packets_in.drop": "drops in", "system.net.packets_out.drop": "drops out",
+      "system.net.packets_in.error": "errors in",
+      "system.net.packets_out.error": "errors out",
+      "system.net.packets_in.drop": "drops in",
+      "system.net.packets_out.drop": "drops out",
     },
   },
   { id: "tcp", unit: "", metrics: { ...tcpStates("tcp4", ""), ...tcpStates("tcp6", " v6") } },
-  { id: "processes", unit: "", metrics: { "system.processes.total": "processes", "system.processes.total_threads": "threads" } },
+  {
+    id: "processes",
+    unit: "",
+    metrics: { "system.processes.total": "processes", "system.processes.total_threads": "threads" },
+  },
   { id: "states", unit: "", metrics: { "system.processes.states": "" } },
   { id: "top_cpu", unit: "percent", metrics: { "system.processes.top.cpu.pct": "" } },
   { id: "top_memory", unit: "byte", metrics: { "system.processes.top.mem.rss": "" } },
@@ -43,7 +82,9 @@ export const SYSTEM = [
 
 function tcpStates(family, suffix) {
   const states = ["established", "opening", "listening", "closing", "time_wait"];
-  return Object.fromEntries(states.map((state) => [`system.net.${family}.${state}`, state + suffix]));
+  return Object.fromEntries(
+    states.map((state) => [`system.net.${family}.${state}`, state + suffix]),
+  );
 }
 
 /** "Used" counts buffers and cache in: taken apart so that the stack adds up to the memory there is. */
@@ -61,7 +102,10 @@ function memoryShares(rows) {
 /** Panels for the metrics of one host no system panel shows, in groups by their first word:
  * [{family, panels}]. `about` is the metadata by metric name. */
 export function otherPanels(names, about) {
-  const shown = new Set([...SYSTEM.flatMap(({ metrics }) => Object.keys(metrics)), "service_check"]);
+  const shown = new Set([
+    ...SYSTEM.flatMap(({ metrics }) => Object.keys(metrics)),
+    "service_check",
+  ]);
   const families = new Map();
   for (const name of [...names].sort()) {
     if (shown.has(name)) continue;
@@ -85,22 +129,27 @@ function familyOf(name) {
 function metricPanel(name, { type, unit, help }) {
   const counting = type === "counter";
   const perSecond = counting && !/\/s(econd)?$/.test(unit ?? "");
-  return { id: name, title: name, help, unit: perSecond ? `${unit ?? ""}/second` : (unit ?? ""), counter: counting, metrics: { [name]: "" } };
+  return {
+    id: name,
+    title: name,
+    help,
+    unit: perSecond ? `${unit ?? ""}/second` : (unit ?? ""),
+    counter: counting,
+    metrics: { [name]: "" },
+  };
 }
 
-/** PromQL for the panel's metrics on a host, one value for each step: [{expression, name}], where
- * `name` is the metric if the answer does not say it. */
-export function expressionsFor(panel, host, step) {
-  const names = Object.keys(panel.metrics);
-  const where = `host=${quoted(host)}`;
-  if (step <= FINE && !panel.counter) {
-    // At most one sample a step: taking the last loses nothing, and keeps the names apart.
-    return [{ expression: `last_over_time({${anyOf(names)}, ${where}}[${step / 1000}s])` }];
-  }
-  return names.map((name) => ({ name, expression: folded(panel, `{${quoted(name)}, ${where}}`, step / 1000) }));
+/** PromQL for the panel's metrics on a host: one value for each step, under the metrics' names. */
+export function expressionFor(panel, host, step) {
+  const selector = `{${anyOf(Object.keys(panel.metrics))}, host=${quoted(host)}}`;
+  const seconds = step / 1000;
+  // A rate needs two samples; four intervals of 10 s bear some that are late.
+  const folded = panel.counter
+    ? `rate(${selector}[${Math.max(40, seconds)}s])`
+    : `avg_over_time(${selector}[${seconds}s])`;
+  // A function takes the name off; this keeps several metrics apart in one answer.
+  return `label_replace(${folded}, "__name__", "$1", "__name__", "(.+)")`;
 }
-
-const FINE = 10e3; // ms; the usual interval of a check
 
 /** The panel as queries a person may go on with. */
 export function explorerQueries(panel, host) {
@@ -109,14 +158,10 @@ export function explorerQueries(panel, host) {
   return [`{${anyOf(Object.keys(panel.metrics))}, ${where}}`];
 }
 
-function folded(panel, selector, seconds) {
-  // A rate needs two samples; four intervals of 10 s bear some that are late.
-  if (panel.counter) return `rate(${selector}[${Math.max(40, seconds)}s])`;
-  return `avg_over_time(${selector}[${seconds}s])`;
-}
-
 function anyOf(names) {
-  return names.length === 1 ? quoted(names[0]) : `__name__=~${quoted(names.map(literal).join("|"))}`;
+  return names.length === 1
+    ? quoted(names[0])
+    : `__name__=~${quoted(names.map(literal).join("|"))}`;
 }
 
 const HIDDEN_LABELS = new Set(["__name__", "host"]);
@@ -127,12 +172,19 @@ export function nameRows(panel, rows) {
   const varying = varyingLabels(rows);
   const named = (panel.derive ? panel.derive(rows) : rows).map((row) => ({
     ...row,
-    name: [labelText(row.metric, varying), panel.metrics[row.metric.__name__]].filter(Boolean).join(" ") || panel.title || row.metric.__name__,
+    name:
+      [labelText(row.metric, varying), panel.metrics[row.metric.__name__]]
+        .filter(Boolean)
+        .join(" ") ||
+      panel.title ||
+      row.metric.__name__,
     rank: order.indexOf(row.metric.__name__),
   }));
   const several = new Set(named.map(({ metric }) => labelText(metric, varying))).size > 1;
   return named
-    .sort((a, b) => (several ? a.name.localeCompare(b.name, undefined, { numeric: true }) : a.rank - b.rank))
+    .sort((a, b) =>
+      several ? a.name.localeCompare(b.name, undefined, { numeric: true }) : a.rank - b.rank,
+    )
     .map((row, index) => ({ ...row, colour: several || order.length === 1 ? index : row.rank }));
 }
 
@@ -144,13 +196,22 @@ function varyingLabels(rows) {
       if (!HIDDEN_LABELS.has(label)) values.set(label, (values.get(label) ?? new Set()).add(value));
     }
   }
-  const labels = [...values].filter(([, seen]) => seen.size > 1 || rows.length === 1).map(([label]) => label);
+  const labels = [...values]
+    .filter(([, seen]) => seen.size > 1 || rows.length === 1)
+    .map(([label]) => label);
   const place = ["mount", "device"].find((label) => labels.includes(label));
-  return place ? labels.filter((label) => label === place || !["mount", "device", "label", "fstype"].includes(label)) : labels;
+  return place
+    ? labels.filter(
+        (label) => label === place || !["mount", "device", "label", "fstype"].includes(label),
+      )
+    : labels;
 }
 
 function labelText(metric, labels) {
-  return labels.map((label) => metric[label]).filter(Boolean).join(" ");
+  return labels
+    .map((label) => metric[label])
+    .filter(Boolean)
+    .join(" ");
 }
 
 export const panelUnit = (panel) => unitOf(panel.unit);

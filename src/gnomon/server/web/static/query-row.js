@@ -16,22 +16,58 @@ export class QueryRow {
     this.enabled = true;
     this.items = [];
     this.active = -1;
-    this.language = h("select", { class: "select", "aria-label": t("explore.language"), onchange: () => run() },
-      h("option", { value: "promql" }, "PromQL"), h("option", { value: "graphite" }, "Graphite"));
+    this.language = h(
+      "select",
+      { class: "select", "aria-label": t("explore.language"), onchange: () => run() },
+      h("option", { value: "promql" }, "PromQL"),
+      h("option", { value: "graphite" }, "Graphite"),
+    );
     this.language.value = language;
     this.input = h("textarea", {
-      class: "field query", rows: 1, spellcheck: "false", autocapitalize: "off", autocomplete: "off", placeholder: t("explore.type"),
-      "aria-label": t("explore.query"), role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": `${this.id}-list`,
+      class: "field query",
+      rows: 1,
+      spellcheck: "false",
+      autocapitalize: "off",
+      autocomplete: "off",
+      placeholder: t("explore.type"),
+      "aria-label": t("explore.query"),
+      role: "combobox",
+      "aria-autocomplete": "list",
+      "aria-expanded": "false",
+      "aria-controls": `${this.id}-list`,
     });
     this.input.value = text;
-    this.letter = h("button", { type: "button", class: "letter", "aria-pressed": "true", title: t("explore.mute"), onclick: () => this.mute() });
-    this.popup = h("ul", { class: "completions", id: `${this.id}-list`, role: "listbox", hidden: true });
+    this.letter = h("button", {
+      type: "button",
+      class: "letter",
+      "aria-pressed": "true",
+      title: t("explore.mute"),
+      onclick: () => this.mute(),
+    });
+    this.popup = h("ul", {
+      class: "completions",
+      id: `${this.id}-list`,
+      role: "listbox",
+      hidden: true,
+    });
     this.error = h("pre", { class: "query-error", role: "alert", hidden: true });
     this.element = h(
-      "div", { class: "query-row" },
-      this.letter, this.language,
+      "div",
+      { class: "query-row" },
+      this.letter,
+      this.language,
       h("div", { class: "query-box" }, this.input, this.popup),
-      h("button", { type: "button", class: "button quiet", "aria-label": t("explore.remove"), title: t("explore.remove"), onclick: () => remove(this) }, "✕"),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "button quiet",
+          "aria-label": t("explore.remove"),
+          title: t("explore.remove"),
+          onclick: () => remove(this),
+        },
+        "✕",
+      ),
       this.error,
     );
     this.listen();
@@ -104,15 +140,31 @@ export class QueryRow {
   showItems() {
     this.popup.hidden = this.items.length === 0;
     this.input.setAttribute("aria-expanded", String(!this.popup.hidden));
-    this.popup.replaceChildren(...this.items.map((item, index) => h(
-      "li", { role: "option", id: `${this.id}-${index}`, "aria-selected": String(index === this.active), onmousedown: (event) => { event.preventDefault(); this.take(item); } },
-      h("span", {}, item.label), h("small", {}, item.detail || t(`complete.${item.kind}`)),
-    )));
+    this.popup.replaceChildren(
+      ...this.items.map((item, index) =>
+        h(
+          "li",
+          {
+            role: "option",
+            id: `${this.id}-${index}`,
+            "aria-selected": String(index === this.active),
+            onmousedown: (event) => {
+              event.preventDefault();
+              this.take(item);
+            },
+          },
+          h("span", {}, item.label),
+          h("small", {}, item.detail || t(`complete.${item.kind}`)),
+        ),
+      ),
+    );
     this.mark();
   }
 
   mark() {
-    [...this.popup.children].forEach((child, index) => child.setAttribute("aria-selected", String(index === this.active)));
+    [...this.popup.children].forEach((child, index) =>
+      child.setAttribute("aria-selected", String(index === this.active)),
+    );
     if (this.active >= 0) {
       this.input.setAttribute("aria-activedescendant", `${this.id}-${this.active}`);
       this.popup.children[this.active].scrollIntoView({ block: "nearest" });
@@ -122,7 +174,8 @@ export class QueryRow {
   take(item) {
     const { value, selectionStart: at } = this.input;
     const rest = value.slice(at);
-    const inserted = item.text.endsWith('"') && rest.startsWith('"') ? item.text.slice(0, -1) : item.text;
+    const inserted =
+      item.text.endsWith('"') && rest.startsWith('"') ? item.text.slice(0, -1) : item.text;
     this.input.value = value.slice(0, this.from) + inserted + rest;
     const cursor = this.from + inserted.length;
     this.input.setSelectionRange(cursor, cursor);
@@ -163,9 +216,12 @@ export class QueryRow {
 
 /** Offset in the text of the place an error names: "line:column: ..." or "... at position n". */
 function placeOf(message, text) {
-  const lines = /^(\d+):(\d+):/.exec(message);
+  const lines = /(\d+):(\d+): parse error/.exec(message);
   if (lines) {
-    const before = text.split("\n").slice(0, Number(lines[1]) - 1).join("\n");
+    const before = text
+      .split("\n")
+      .slice(0, Number(lines[1]) - 1)
+      .join("\n");
     return before.length + (before ? 1 : 0) + Number(lines[2]) - 1;
   }
   const position = / at position (\d+)/.exec(message);
@@ -178,5 +234,10 @@ function excerpt(text, place) {
   const stop = text.indexOf("\n", place);
   const line = text.slice(start, stop < 0 ? undefined : stop);
   const column = place - start;
-  return [line.slice(0, column), h("mark", {}, line.slice(column, column + 1) || " "), line.slice(column + 1), `\n${" ".repeat(column)}▲`];
+  return [
+    line.slice(0, column),
+    h("mark", {}, line.slice(column, column + 1) || " "),
+    line.slice(column + 1),
+    `\n${" ".repeat(column)}▲`,
+  ];
 }

@@ -14,22 +14,44 @@ export class RangeBar {
     this.changed = changed;
     this.range = fromSearch(location.search);
     this.choices = Object.keys(CHOICES).map((last) =>
-      h("button", { type: "button", class: "button", "data-last": last, onclick: () => this.pick({ last }) }, t(`range.${last}`)));
-    this.shown = h("button", { type: "button", class: "button shown", title: t("range.custom"), "aria-haspopup": "dialog", onclick: () => this.ask() });
-    this.live = h("button", { type: "button", class: "button live", onclick: () => this.pick({ last: this.lastPicked }) }, h("i"), t("range.live"));
+      h(
+        "button",
+        { type: "button", class: "button", "data-last": last, onclick: () => this.pick({ last }) },
+        t(`range.${last}`),
+      ),
+    );
+    this.shown = h("button", {
+      type: "button",
+      class: "button shown",
+      title: t("range.custom"),
+      "aria-haspopup": "dialog",
+      onclick: () => this.ask(),
+    });
+    this.live = h(
+      "button",
+      { type: "button", class: "button live", onclick: () => this.pick({ last: this.lastPicked }) },
+      h("i"),
+      t("range.live"),
+    );
     this.lastPicked = this.range.last ?? "15m";
     this.element = h(
       "div",
       { class: "range", role: "group", "aria-label": t("range.label") },
       h("div", { class: "joined" }, this.choices),
-      h("div", { class: "joined" },
+      h(
+        "div",
+        { class: "joined" },
         arrow("‹", "range.earlier", () => this.pick(shifted(this.range, { by: -0.5 }))),
         this.shown,
         arrow("›", "range.later", () => this.pick(shifted(this.range, { by: 0.5 }))),
         arrow("−", "range.zoom_out", () => this.pick(shifted(this.range, { zoom: 2 }))),
       ),
       this.live,
-      h("button", { type: "button", class: "button quiet", onclick: () => copy(this.permanent()) }, t("range.link")),
+      h(
+        "button",
+        { type: "button", class: "button quiet", onclick: () => copy(this.permanent()) },
+        t("range.link"),
+      ),
     );
     bindKeys({
       "[": { help: "keys.earlier", run: () => this.pick(shifted(this.range, { by: -0.5 })) },
@@ -56,18 +78,24 @@ export class RangeBar {
   }
 
   show() {
-    for (const button of this.choices) button.setAttribute("aria-pressed", String(button.dataset.last === this.range.last));
+    for (const button of this.choices)
+      button.setAttribute("aria-pressed", String(button.dataset.last === this.range.last));
     this.live.setAttribute("aria-pressed", String(Boolean(this.range.last)));
     this.tick();
   }
 
   /** Says which times are shown; called again as a live range goes on. */
   tick() {
-    const { start, end } = this.range.last ? resolve(this.range) : { start: this.range.from, end: this.range.to };
+    const { start, end } = this.range.last
+      ? resolve(this.range)
+      : { start: this.range.from, end: this.range.to };
     const exact = !this.range.last && end - start < 3600e3;
     const today = day(start) === day(end) && this.range.last;
     const to = clock(end, exact);
-    text(this.shown, `${today ? "" : `${day(start)} `}${clock(start, exact)} – ${day(start) === day(end) ? to : `${day(end)} ${to}`}`);
+    text(
+      this.shown,
+      `${today ? "" : `${day(start)} `}${clock(start, exact)} – ${day(start) === day(end) ? to : `${day(end)} ${to}`}`,
+    );
   }
 
   /** The address that shows just this, for ever. */
@@ -79,9 +107,34 @@ export class RangeBar {
 
   ask() {
     const { start, end } = resolve(this.range);
-    const field = (name, ms) => h("label", {}, t(`range.${name}`), h("input", { class: "field", type: "datetime-local", step: 1, name, required: true, value: local(ms) }));
-    const form = h("form", { method: "dialog" }, field("from", start), field("to", end), h("button", { class: "button primary", value: "show" }, t("range.apply")), h("button", { class: "button quiet", value: "", formnovalidate: true }, t("close")));
-    const dialog = h("dialog", { class: "ask-range", "aria-label": t("range.custom") }, h("h2", {}, t("range.custom")), form);
+    const field = (name, ms) =>
+      h(
+        "label",
+        {},
+        t(`range.${name}`),
+        h("input", {
+          class: "field",
+          type: "datetime-local",
+          step: 1,
+          name,
+          required: true,
+          value: local(ms),
+        }),
+      );
+    const form = h(
+      "form",
+      { method: "dialog" },
+      field("from", start),
+      field("to", end),
+      h("button", { class: "button primary", value: "show" }, t("range.apply")),
+      h("button", { class: "button quiet", value: "", formnovalidate: true }, t("close")),
+    );
+    const dialog = h(
+      "dialog",
+      { class: "ask-range", "aria-label": t("range.custom") },
+      h("h2", {}, t("range.custom")),
+      form,
+    );
     dialog.addEventListener("close", () => {
       const [from, to] = [form.from, form.to].map(({ value }) => Date.parse(value));
       if (dialog.returnValue === "show" && to > from) this.pick({ from, to });
@@ -93,7 +146,11 @@ export class RangeBar {
 }
 
 function arrow(sign, key, action) {
-  return h("button", { type: "button", class: "button", title: t(key), "aria-label": t(key), onclick: action }, sign);
+  return h(
+    "button",
+    { type: "button", class: "button", title: t(key), "aria-label": t(key), onclick: action },
+    sign,
+  );
 }
 
 /** As a datetime-local field wants it. */

@@ -3,9 +3,17 @@
 import { now } from "./api.js";
 
 /** The choices of the range picker, in ms. */
-export const CHOICES = { "15m": 900e3, "1h": 3600e3, "6h": 6 * 3600e3, "24h": 86400e3, "7d": 7 * 86400e3 };
+export const CHOICES = {
+  "15m": 900e3,
+  "1h": 3600e3,
+  "6h": 6 * 3600e3,
+  "24h": 86400e3,
+  "7d": 7 * 86400e3,
+};
 
-const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400].map((x) => x * 1000);
+const STEPS = [
+  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400,
+].map((x) => x * 1000);
 const POINTS = 480; // more than most charts have pixels to tell apart on a laptop's half screen
 
 /** What the address says: {last: "1h"} or {from, to} in ms. */

@@ -11,14 +11,35 @@ export function servicesTable(services) {
     "section",
     { class: "services", "aria-label": t("host.services") },
     h("h2", {}, t("host.services")),
-    h("ul", {}, services.map((service) => h("li", {}, describe(service)))),
+    h(
+      "ul",
+      {},
+      services.map((service) => h("li", {}, describe(service))),
+    ),
   );
 }
 
 function describe({ name, version, port, address, message, hint }) {
-  const title = h("span", {}, h("b", {}, [name, version].filter(Boolean).join(" ")), " ", h("small", {}, where(address, port)));
-  if (!hint) return h("div", { class: "service" }, title, message ? h("span", { class: "muted" }, message) : null);
-  return h("details", { class: "service needs" }, h("summary", {}, title, h("span", { class: "level warning" }, message)), command(hint));
+  const title = h(
+    "span",
+    {},
+    h("b", {}, [name, version].filter(Boolean).join(" ")),
+    " ",
+    h("small", {}, where(address, port)),
+  );
+  if (!hint)
+    return h(
+      "div",
+      { class: "service" },
+      title,
+      message ? h("span", { class: "muted" }, message) : null,
+    );
+  return h(
+    "details",
+    { class: "service needs" },
+    h("summary", {}, title, h("span", { class: "level warning" }, message)),
+    command(hint),
+  );
 }
 
 function where(address, port) {

@@ -13,7 +13,13 @@ export function begin(titleKey) {
   document.querySelector(`[data-nav="${root.dataset.page}"]`)?.setAttribute("aria-current", "page");
   setTitle(t(titleKey));
   document.getElementById("tools").append(
-    tool("文", language === "zh" ? "EN" : "中文", t("tool.language"), () => setLanguage(language === "zh" ? "en" : "zh"), "language"),
+    tool(
+      "文",
+      language === "zh" ? "EN" : "中文",
+      t("tool.language"),
+      () => setLanguage(language === "zh" ? "en" : "zh"),
+      "language",
+    ),
     tool("◐", "◐", t("tool.theme"), toggleTheme, "theme"),
     tool("?", "?", t("tool.keys"), showKeys, "keys"),
   );
@@ -26,7 +32,18 @@ export function setTitle(title) {
 }
 
 function tool(_sign, label, title, action, name) {
-  return h("button", { type: "button", class: "tool", title, "aria-label": title, "data-tool": name, onclick: action }, label);
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "tool",
+      title,
+      "aria-label": title,
+      "data-tool": name,
+      onclick: action,
+    },
+    label,
+  );
 }
 
 /** The dial of the logo tells the time: its shadow falls where the sun would throw it. */
@@ -105,7 +122,12 @@ function pressed(event) {
 function showKeys() {
   document.querySelector("dialog.keys")?.remove();
   const rows = [...bindings].map(([key, { help }]) =>
-    h("div", {}, h("dt", {}, ...key.split(" ").map((part) => h("kbd", {}, part))), h("dd", {}, t(help))),
+    h(
+      "div",
+      {},
+      h("dt", {}, ...key.split(" ").map((part) => h("kbd", {}, part))),
+      h("dd", {}, t(help)),
+    ),
   );
   const dialog = h(
     "dialog",
@@ -133,8 +155,9 @@ export function notice(message, { level = "info", brief = false } = {}) {
 /** Says on the page what an error was, in the language of the page where it is one of ours. */
 export function explain(error) {
   if (error.status === 0) return t("error.unreachable");
-  if (error.status === 503 || error.status === 429) return t("error.busy", { detail: error.message });
-  return error.message;
+  if (error.status === 503 || error.status === 429)
+    return t("error.busy", { detail: error.message });
+  return error.message.replace(/^invalid parameter "query": /, "");
 }
 
 /** Runs `task` now and again `interval()` ms after each end, not while the page is hidden, and
@@ -158,11 +181,16 @@ export function poll(task, interval) {
       if (error.name !== "AbortError") {
         failures += 1;
         notice(explain(error), { level: "critical" });
-        if (!error.status && error.name !== "ApiError" && !("status" in error)) console.error(error);
+        if (!error.status && error.name !== "ApiError" && !("status" in error))
+          console.error(error);
       }
     }
     running = null;
-    if (!stopped) timer = setTimeout(round, Math.min(interval() * 2 ** Math.min(failures, 4), 30e3 + interval()));
+    if (!stopped)
+      timer = setTimeout(
+        round,
+        Math.min(interval() * 2 ** Math.min(failures, 4), 30e3 + interval()),
+      );
   };
 
   document.addEventListener("visibilitychange", round);

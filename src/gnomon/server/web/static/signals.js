@@ -9,11 +9,51 @@ export const worse = (a, b) => (LEVELS.indexOf(a) >= LEVELS.indexOf(b) ? a : b);
  * several series of one host counts, from where it is a warning and from where critical, the value
  * at full height of a spark. */
 export const SIGNALS = {
-  cpu: { metric: "system.cpu.idle", turn: (idle) => 100 - idle, fold: "min", warning: 85, critical: 95, top: 100, unit: "percent" },
-  memory: { metric: "system.mem.pct_usable", turn: (free) => 100 * (1 - free), fold: "min", warning: 90, critical: 96, top: 100, unit: "percent" },
-  disk: { metric: "system.disk.in_use", turn: (used) => 100 * used, fold: "max", warning: 85, critical: 95, top: 100, unit: "percent" },
-  load: { metric: "system.load.norm.5", turn: (load) => load, fold: "max", warning: 1.5, critical: 3, top: 1, unit: "" },
-  swap: { metric: "system.swap.pct_free", turn: (free) => 100 * (1 - free), fold: "min", warning: 50, critical: 85, top: 100, unit: "percent" },
+  cpu: {
+    metric: "system.cpu.idle",
+    turn: (idle) => 100 - idle,
+    fold: "min",
+    warning: 85,
+    critical: 95,
+    top: 100,
+    unit: "percent",
+  },
+  memory: {
+    metric: "system.mem.pct_usable",
+    turn: (free) => 100 * (1 - free),
+    fold: "min",
+    warning: 90,
+    critical: 96,
+    top: 100,
+    unit: "percent",
+  },
+  disk: {
+    metric: "system.disk.in_use",
+    turn: (used) => 100 * used,
+    fold: "max",
+    warning: 85,
+    critical: 95,
+    top: 100,
+    unit: "percent",
+  },
+  load: {
+    metric: "system.load.norm.5",
+    turn: (load) => load,
+    fold: "max",
+    warning: 1.5,
+    critical: 3,
+    top: 1,
+    unit: "",
+  },
+  swap: {
+    metric: "system.swap.pct_free",
+    turn: (free) => 100 * (1 - free),
+    fold: "min",
+    warning: 50,
+    critical: 85,
+    top: 100,
+    unit: "percent",
+  },
 };
 
 const BY_METRIC = new Map(Object.entries(SIGNALS).map(([id, signal]) => [signal.metric, id]));

@@ -9,7 +9,12 @@ const HEIGHT = 24;
 export function spark() {
   return s(
     "svg",
-    { class: "spark", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" },
+    {
+      class: "spark",
+      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+      preserveAspectRatio: "none",
+      "aria-hidden": "true",
+    },
     s("path", { class: "spark-area" }),
     s("path", { class: "spark-line", "vector-effect": "non-scaling-stroke" }),
   );
@@ -21,7 +26,10 @@ export function draw(svg, values, { start, end, top }) {
   const points = values
     .map(([seconds, value]) => [((seconds * 1000 - start) / (end - start)) * WIDTH, Number(value)])
     .filter(([, value]) => Number.isFinite(value))
-    .map(([x, value]) => `${x.toFixed(1)} ${(HEIGHT - 1 - (Math.max(0, value) / ceiling) * (HEIGHT - 2)).toFixed(1)}`);
+    .map(
+      ([x, value]) =>
+        `${x.toFixed(1)} ${(HEIGHT - 1 - (Math.max(0, value) / ceiling) * (HEIGHT - 2)).toFixed(1)}`,
+    );
   const line = points.length ? `M${points.join("L")}` : "";
   const first = points[0]?.split(" ")[0];
   const last = points.at(-1)?.split(" ")[0];

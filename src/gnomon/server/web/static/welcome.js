@@ -37,6 +37,8 @@ export function emptyState() {
     h("h3", {}, t("welcome.elsewhere")),
     command(`gnomon agent --server ${server}`),
     h("h3", {}, t("welcome.push")),
-    command(`curl -d '{"metric":{"__name__":"demo","host":"here"},"values":[1],"timestamps":['$(date +%s000)']}' ${server}/api/v1/import`),
+    command(
+      `curl -d '{"metric":{"__name__":"demo","host":"here"},"values":[1],"timestamps":['$(date +%s000)']}' ${server}/api/v1/import`,
+    ),
   );
 }

@@ -1,0 +1,1 @@
+"""The functions of PromQL, one entry each, in files by family."""

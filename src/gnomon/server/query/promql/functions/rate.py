@@ -1,0 +1,165 @@
+"""How fast something grows: rates of counters, differences of gauges."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gnomon.server.query.promql.call import Call
+from gnomon.server.query.promql.functions.declare import RANGE, Family
+from gnomon.server.query.promql.value import Bools, Vector
+from gnomon.server.query.promql.windows import Windows, fold
+from gnomon.server.query.series import Float64s, Int64s
+
+FAMILY = Family("Rates and differences")
+_EXTENDS = ("anchored", "smoothed")
+_COUNTER_SUFFIXES = ("_total", "_sum", "_count", "_bucket")
+_NOT_COUNTER = (
+    'metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "{}"'
+)
+_THRESHOLD = 1.1
+"""A window is filled up to its edge if the edge is nearer than this many sample distances."""
+
+
+@FAMILY.function(
+    "rate",
+    [RANGE],
+    "Growth per second of a counter over the window, resets allowed for.",
+    extends=_EXTENDS,
+)
+def rate(call: Call) -> Vector:
+    """Extrapolated to the edges of the window."""
+    result = call.over_time(0, lambda view: extrapolated(view, counter=True, per_second=True))
+    return _remarked(call, result)
+
+
+@FAMILY.function(
+    "increase",
+    [RANGE],
+    "Growth of a counter over the window, resets allowed for.",
+    extends=_EXTENDS,
+)
+def increase(call: Call) -> Vector:
+    """Extrapolated to the edges of the window, so it need not be whole."""
+    result = call.over_time(0, lambda view: extrapolated(view, counter=True, per_second=False))
+    return _remarked(call, result)
+
+
+@FAMILY.function(
+    "delta",
+    [RANGE],
+    "Difference between the last and the first value of a gauge in the window.",
+    extends=_EXTENDS,
+)
+def delta(call: Call) -> Vector:
+    """Extrapolated to the edges of the window."""
+    return call.over_time(0, lambda view: extrapolated(view, counter=False, per_second=False))
+
+
+@FAMILY.function("irate", [RANGE], "Growth per second between the last two samples of a counter.")
+def irate(call: Call) -> Vector:
+    """After a reset the counter is taken to have started from zero."""
+    return call.over_time(0, lambda view: _last_two(view, counter=True))
+
+
+@FAMILY.function("idelta", [RANGE], "Difference between the last two samples of a gauge.")
+def idelta(call: Call) -> Vector:
+    """No extrapolation."""
+    return call.over_time(0, lambda view: _last_two(view, counter=False))
+
+
+@FAMILY.function(
+    "resets", [RANGE], "How often a counter fell within the window.", extends=("anchored",)
+)
+def resets(call: Call) -> Vector:
+    """Each fall between neighbours counts as one."""
+    return call.over_time(
+        0, lambda view: (_pairs(view, view.values[1:] < view.values[:-1]), view.filled)
+    )
+
+
+@FAMILY.function(
+    "changes", [RANGE], "How often a value changed within the window.", extends=("anchored",)
+)
+def changes(call: Call) -> Vector:
+    """NaN is equal to NaN here."""
+
+    def count(view: Windows) -> tuple[Float64s, Bools]:
+        before, after = view.values[:-1], view.values[1:]
+        differs = (before != after) & ~(np.isnan(before) & np.isnan(after))
+        return _pairs(view, differs), view.filled
+
+    return call.over_time(0, count)
+
+
+def extrapolated(view: Windows, *, counter: bool, per_second: bool) -> tuple[Float64s, Bools]:
+    """Prometheus' extrapolation: to an edge that is near, else by half a sample distance."""
+    counts = view.counts
+    present = counts > 1
+    first, last = view.first(view.values), view.last(view.values)
+    first_time, last_time = view.first(view.timestamps), view.last(view.timestamps)
+    grown = last - first
+    if counter:
+        _add_resets(view, grown)
+    sampled = (last_time - first_time) / 1000
+    distance = sampled / np.maximum(counts - 1, 1)
+    threshold = distance * _THRESHOLD
+    to_start = (first_time - (view.ends - view.range)) / 1000
+    to_end = (view.ends - last_time) / 1000
+    half = distance / 2
+    to_start = np.where(to_start >= threshold, half, to_start)
+    if counter:
+        # A counter was never below zero: do not extrapolate past the point where it was zero.
+        to_zero = sampled * (first / grown)
+        np.minimum(to_start, to_zero, out=to_start, where=(grown > 0) & (first >= 0))
+    to_end = np.where(to_end >= threshold, half, to_end)
+    factor = (sampled + to_start + to_end) / sampled
+    if per_second:
+        factor /= view.range / 1000
+    grown *= factor
+    return grown, present
+
+
+def _add_resets(view: Windows, grown: Float64s) -> None:
+    """Adds what each reset inside the window took away."""
+    at = np.flatnonzero(view.values[1:] < view.values[:-1]) + 1
+    if not len(at):
+        return
+    start, stop = _inside(view, at)
+    lost = view._replace(values=view.values[at - 1], start=start, stop=stop)
+    grown += fold(lost, (lost.values,), lambda a, b: (a[0] + b[0],), (0.0,))[0]
+
+
+def _inside(view: Windows, at: Int64s) -> tuple[Int64s, Int64s]:
+    """Of marked samples, which lie behind the first sample of each window: from, up to."""
+    before = np.zeros(len(view.values) + 1, dtype=np.int64)
+    before[at + 1] = 1
+    np.cumsum(before, out=before)
+    start = before.take(view.start + 1, mode="clip")
+    return start, np.maximum(before.take(view.stop), start)
+
+
+def _pairs(view: Windows, marked: Bools) -> Float64s:
+    """How many neighbouring pairs within each window are marked."""
+    before = np.zeros(len(view.values) + 1, dtype=np.int64)
+    np.cumsum(marked, out=before[2:])
+    found = before.take(view.stop) - before.take(view.start + 1, mode="clip")
+    return np.maximum(found, 0).astype(np.float64)
+
+
+def _last_two(view: Windows, *, counter: bool) -> tuple[Float64s, Bools]:
+    present = view.counts > 1
+    last, last_time = view.last(view.values), view.last(view.timestamps)
+    previous = view.values.take(view.stop - 2, mode="clip")
+    previous_time = view.timestamps.take(view.stop - 2, mode="clip")
+    grown = last - previous
+    if counter:
+        grown = np.where(last < previous, last, grown)
+        grown = grown / ((last_time - previous_time) / 1000)
+    return grown, present
+
+
+def _remarked(call: Call, result: Vector) -> Vector:
+    for name in dict.fromkeys(result.names):
+        if name and not name.endswith(_COUNTER_SUFFIXES):
+            call.info(0, _NOT_COUNTER.format(name))
+    return result

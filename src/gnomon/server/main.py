@@ -88,7 +88,7 @@ def open_duckdb(
     folder: Path, settings: ServerSettings, clock: Clock, telemetry: Telemetry
 ) -> Store:
     """The embedded store."""
-    from gnomon.server.store.duckdb import DuckStore  # noqa: PLC0415  # a test's store needs none
+    from gnomon.server.store.duckdb.store import DuckStore  # noqa: PLC0415  # tests may need none
 
     return DuckStore(folder, settings.store, clock, telemetry)
 

@@ -135,7 +135,7 @@ def instance_spec(
         check,
         name,
         own,
-        interval or float(getattr(kind, "INTERVAL", 0)) or default_interval,
+        interval or float(getattr(kind, "INTERVAL", 0)) or float(default_interval),
         labels,
         origin,
         deadline or 0.0,

@@ -49,7 +49,8 @@ def _server(args: argparse.Namespace) -> dict[str, Any] | None:
 
 
 def _red(agent: dict[str, Any] | None) -> bool:
-    parts = [*(agent or {}).get("checks", []), *(agent or {}).get("sinks", [])]
+    groups = ("checks", "sinks", "listeners")
+    parts = [part for group in groups for part in (agent or {}).get(group, [])]
     return any(part.get("status", part.get("state")) in _ALARMING for part in parts)
 
 
@@ -68,6 +69,12 @@ def _agent_text(agent: dict[str, Any] | None, args: argparse.Namespace) -> str:
     sinks = [_sink_row(sink, now) for sink in agent["sinks"]]
     headers = ("sink", "state", "sent", "waiting", "bytes", "oldest", "dropped", "")
     lines += ["\n", table(headers, sinks, 1)]
+    listeners = [
+        [part["name"], part["state"], ", ".join(part["addresses"]), part["message"]]
+        for part in agent["listeners"]
+    ]
+    if listeners:
+        lines += ["\n", table(("listener", "state", "address", ""), listeners, 1)]
     if agent["drops"]:
         lines.append(
             "\ndrops: " + ", ".join(f"{k} {v:g}" for k, v in agent["drops"].items()) + "\n"

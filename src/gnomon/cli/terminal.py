@@ -31,6 +31,7 @@ STATUS_COLOURS = {
     "failed": "red",
     "sending": "green",
     "idle": "green",
+    "listening": "green",
 }
 
 

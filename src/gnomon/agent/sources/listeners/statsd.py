@@ -106,7 +106,7 @@ class Statsd:
     @property
     def addresses(self) -> list[str]:
         """What it listens on, with the ports the system chose."""
-        return [str(held.getsockname()) for held in self._sockets]
+        return [_shown(held) for held in self._sockets]
 
     @property
     def port(self) -> int:
@@ -330,6 +330,13 @@ def _udp_socket(address: str) -> socket.socket:
         held.close()
         raise
     return held
+
+
+def _shown(held: socket.socket) -> str:
+    if held.family == socket.AF_UNIX:
+        return f"unix:{held.getsockname()}"
+    host, port = held.getsockname()[:2]
+    return f"udp:[{host}]:{port}" if ":" in host else f"udp:{host}:{port}"
 
 
 def _unix_socket(path: str) -> socket.socket:

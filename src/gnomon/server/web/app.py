@@ -2,7 +2,7 @@
 
 Every module of `web/api` and `web/pages` that has `routes(server) -> list[BaseRoute]` is part of
 it, and every ingest route of the registry; no list has to be edited. Where two routes answer one
-path the order is API, ingest, pages.
+path the order is ingest (it is asked most often), API, pages.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ANSWERS = counter("gnomon.http.answers", "Answers by class of status code.")
 def build(server: Server, ingest: Ingest, keys: Sequence[Secret] = ()) -> ASGIApp:
     """The application of one server."""
     return Starlette(
-        routes=[*_routes(api, server), *_ingest_routes(ingest), *_routes(pages, server)],
+        routes=[*_ingest_routes(ingest), *_routes(api, server), *_routes(pages, server)],
         middleware=[
             Middleware(Outermost, telemetry=server.telemetry, log=server.log),
             Middleware(Access, keys=keys, telemetry=server.telemetry),

@@ -17,6 +17,7 @@ from gnomon.core.errors import Full, Permanent
 from gnomon.core.model import Batch, Event, Mark, Sample, Series
 from gnomon.core.settings import Duration, Size
 from gnomon.server.ingest.limits import Limits
+from gnomon.server.store.interface import Matcher, MatchOp
 from gnomon.testing.server import memory_server
 
 LINE = b'{"metric":{"__name__":"cpu","host":"a"},"values":[1,2],"timestamps":[1000,2000]}\n'
@@ -40,8 +41,8 @@ def entries(*sequences: int, host: str = "a") -> list[Entry]:
     ]
 
 
-def stored(server) -> list[tuple[int, float]]:
-    frame = server.store.raw([], 0, 10**12)
+def stored(server, name: str = ".+") -> list[tuple[int, float]]:
+    frame = server.store.raw([Matcher("__name__", MatchOp.REGEX, name)], 0, 10**12)
     return list(zip(frame.timestamps.tolist(), frame.values.tolist(), strict=True))
 
 
@@ -107,12 +108,30 @@ def test_batches_are_stored_with_their_marks(server):
     encoder = native.Encoder()
     answer = server.client.post("/api/v1/batches", encoder.encode(entries(1, 2)), headers=NATIVE)
     assert (answer.status, answer.body) == (204, b"")
-    # What was not acknowledged comes again, bound together otherwise, and is stored once.
-    body = encoder.encode(entries(2, 3))
-    assert server.client.post("/api/v1/batches", body, headers=NATIVE).status == 204
+    assert server.counted("gnomon.ingest.samples", route="batches") == 2
+    # What was not acknowledged comes again, perhaps bound together otherwise.
+    for again in (entries(1, 2), entries(2, 3)):
+        body = encoder.encode(again)
+        assert server.client.post("/api/v1/batches", body, headers=NATIVE).status == 204
     assert stored(server) == [(1000, 1.0), (2000, 2.0), (3000, 3.0)]
-    assert server.counted("gnomon.ingest.samples", route="batches") == 3
-    assert server.counted("gnomon.ingest.duplicates", route="batches") == 1
+    assert server.counted("gnomon.ingest.duplicates", route="batches") == 2
+
+
+def test_batches_of_different_series_with_events_and_without(server):
+    a, b = Series.of("a"), Series.of("b")
+    batches = [
+        Batch.of([Sample(a, 1, 1.0), Sample(b, 1, 2.0)]),
+        Batch.of([Sample(b, 2, 3.0)], [Event(2, "restart")]),
+        Batch.of([Sample(b, 3, 4.0), Sample(a, 3, 5.0)]),
+        Batch.of([Sample(a, 4, 6.0), Sample(b, 4, 7.0)]),
+    ]
+    sent = [Entry(Mark("agent", 7, at), batch) for at, batch in enumerate(batches, 1)]
+    for part in (sent[:2], sent, sent):
+        body = native.Encoder().encode(part)
+        assert server.client.post("/api/v1/batches", body, headers=NATIVE).status == 204
+    assert stored(server, "a") == [(1, 1.0), (3, 5.0), (4, 6.0)]
+    assert stored(server, "b") == [(1, 2.0), (2, 3.0), (3, 4.0), (4, 7.0)]
+    assert [event.title for event in server.store.events(0, 10)] == ["restart"]
 
 
 def test_an_unknown_dictionary_is_a_conflict(server):

@@ -8,6 +8,7 @@ after `Retry-After`.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from starlette.routing import BaseRoute
 from gnomon.codecs import native
 from gnomon.core.component import Entry
 from gnomon.core.errors import DecodeError
+from gnomon.core.model import Batch, Series
 from gnomon.core.telemetry import gauge
 from gnomon.server.ingest.answer import Answer
 from gnomon.server.ingest.interface import Ingest
@@ -47,17 +49,46 @@ def component(ingest: Ingest) -> Sequence[BaseRoute]:
             entries = sessions.decode(body)
         except native.UnknownDictionary:
             raise Answer(409, "unknown_dictionary", "unknown_dictionary") from None
-        return [admitted(ingest, entry) for entry in entries]
+        return joined([admitted(ingest, entry) for entry in entries])
 
     return [ingest.route("batches", "/api/v1/batches", handle)]
 
 
-def admitted(ingest: Ingest, entry: Entry) -> Write:
+def admitted(ingest: Ingest, entry: Entry) -> Entry:
     """The batch without the series beyond the limits: one offender does not cost the others."""
     batch, dropped, example = ingest.admission.admit(entry.batch)
     if dropped:
         ingest.count_dropped("batches", dropped, f"agent {entry.mark.agent}: {example}")
-    return Write(batch, (entry.mark,))
+    return Entry(entry.mark, batch)
+
+
+def joined(entries: Sequence[Entry]) -> list[Write]:
+    """All samples as one write with many marks: what a write costs the store is paid once.
+
+    Batches with events stay by themselves. Samples that come again change nothing, but events do,
+    so the store must know for each of these batches whether it was there before.
+    """
+    writes = [Write(entry.batch, (entry.mark,)) for entry in entries if entry.batch.events]
+    plain = [entry for entry in entries if not entry.batch.events]
+    if plain:
+        batch = plain[0].batch if len(plain) == 1 else _concatenated([e.batch for e in plain])
+        writes.append(Write(batch, [entry.mark for entry in plain]))
+    return writes
+
+
+def _concatenated(batches: Sequence[Batch]) -> Batch:
+    table: dict[Series, int] = {}
+    rows_of: dict[int, list[int]] = {}  # by identity: batches of one shape share their series
+    index, timestamps, values = array("I"), array("q"), array("d")
+    for batch in batches:
+        rows = rows_of.get(id(batch.series))
+        if rows is None:
+            rows = [table.setdefault(series, len(table)) for series in batch.series]
+            rows_of[id(batch.series)] = rows
+        index.extend(map(rows.__getitem__, batch.index))
+        timestamps.extend(batch.timestamps)
+        values.extend(batch.values)
+    return Batch(list(table), index, timestamps, values)
 
 
 def wire_limits(limits: Limits) -> native.Limits:

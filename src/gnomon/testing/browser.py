@@ -93,6 +93,10 @@ class Chromium:
         features = [{"name": feature, "value": value}]
         self._command("Emulation.setEmulatedMedia", {"features": features})
 
+    def forget(self) -> None:
+        """Empties the cache, as if no page had been seen before."""
+        self._command("Network.clearBrowserCache", {})
+
     def open(self, url: str) -> None:
         """Goes to an address and waits until it is loaded."""
         self.driver.get(url)
@@ -118,22 +122,28 @@ class Chromium:
 
     def drag(self, selector: str, start: float, end: float) -> None:
         """Drags the pointer over an element, from one fraction of its width to another."""
+        middle = (start + end) / 2
+        self._point("mouseMoved", selector, start)
+        self._point("mousePressed", selector, start, buttons=1)
+        self._point("mouseMoved", selector, middle, buttons=1)
+        self._point("mouseMoved", selector, end, buttons=1)
+        self._point("mouseReleased", selector, end)
+
+    def hover(self, selector: str, fraction: float) -> None:
+        """Moves the pointer onto an element, at a fraction of its width."""
+        self._point("mouseMoved", selector, fraction)
+
+    def _point(self, kind: str, selector: str, fraction: float, buttons: int = 0) -> None:
         box = self.wait(
-            "const e = document.querySelector(arguments[0]); e?.scrollIntoView({block: 'center'});"
+            "const e = document.querySelector(arguments[0]); const {top, bottom} = e?.getBoundingClientRect() ?? {};"
+            "if (top < 0 || bottom > innerHeight) e.scrollIntoView({block: 'center'});"
             "const r = e?.getBoundingClientRect(); return r && [r.left, r.top, r.width, r.height]",
             selector,
         )
         left, top, width, height = box
-        at = {"y": top + height / 2, "button": "left", "clickCount": 1}
-        for kind, fraction, buttons in (
-            ("mouseMoved", start, 0),
-            ("mousePressed", start, 1),
-            ("mouseMoved", (start + end) / 2, 1),
-            ("mouseMoved", end, 1),
-            ("mouseReleased", end, 0),
-        ):
-            event = {"type": kind, "x": left + width * fraction, "buttons": buttons}
-            self._command("Input.dispatchMouseEvent", at | event)
+        where = {"x": left + width * fraction, "y": top + height / 2}
+        press = {"button": "left", "buttons": buttons, "clickCount": 1}
+        self._command("Input.dispatchMouseEvent", {"type": kind} | where | press)
 
     def complaints(self) -> list[str]:
         """Errors and warnings on the console since this was last asked."""

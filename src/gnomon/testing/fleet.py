@@ -138,7 +138,7 @@ def status(host: str, now: int, **parts: Any) -> bytes:
         "errors": 0,
         "next_try": None,
     }
-    document = {
+    document: dict[str, Any] = {
         "version": "0.1.0",
         "hostname": host,
         "started": now - 7_200_000,

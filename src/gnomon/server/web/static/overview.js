@@ -12,7 +12,6 @@ import { draw, spark } from "./spark.js";
 import { begin, main, poll } from "./shell.js";
 import { emptyState } from "./welcome.js";
 
-const REFRESH = 10e3;
 const SPARK_SPAN = 3600e3;
 const SPARK_STEP = 60e3;
 const SPARK_AGE = 60e3;
@@ -43,7 +42,13 @@ main.append(
   healthStrip(),
 );
 
-poll(refresh, () => REFRESH);
+poll(refresh, pace);
+
+/** Ms until the next look: soon while everybody waits for the first host, not so often in a crowd. */
+function pace() {
+  if (view.hosts.length === 0) return 2000;
+  return view.hosts.length > CROWD ? 15e3 : 5000;
+}
 
 async function refresh() {
   view.hosts = await loadHosts();

@@ -132,8 +132,9 @@ export class QueryRow {
     }
     if (this.asked !== asked || document.activeElement !== this.input) return;
     this.from = found.from;
+    const chosen = this.items[this.active]?.label;
     this.items = found.items;
-    this.active = -1;
+    this.active = chosen ? this.items.findIndex(({ label }) => label === chosen) : -1;
     this.showItems();
   }
 
@@ -187,6 +188,7 @@ export class QueryRow {
   close() {
     this.asked = "";
     this.items = [];
+    this.active = -1;
     this.showItems();
   }
 

@@ -36,6 +36,9 @@ FREQUENCY = Metric(
 )
 METRICS = (OFFSET, SYNCHRONIZED, ESTIMATED_ERROR, MAX_ERROR, FREQUENCY)
 IN_SYNC = "ntp.in_sync"
+SERVICE_CHECKS = {
+    IN_SYNC: "Critical from `offset_threshold` on, unknown without an answer; only with `host`."
+}
 
 RETRY_AFTER = 60.0
 """Seconds after which a server that did not answer is asked again."""

@@ -9,8 +9,8 @@ server) holds up nobody: it is reported by the service check `disk.responds` and
 it answers again.
 """
 
-from gnomon.agent.sources.checks.disk.check import METRICS, Disk, Settings
+from gnomon.agent.sources.checks.disk.check import METRICS, SERVICE_CHECKS, Disk, Settings
 
 component = Disk
 
-__all__ = ["METRICS", "Disk", "Settings", "component"]
+__all__ = ["METRICS", "SERVICE_CHECKS", "Disk", "Settings", "component"]

@@ -28,6 +28,10 @@ METRICS = (TOTAL, USED, FREE, IN_USE, INODES, INODES_USED, INODES_FREE, INODES_I
 
 RESPONDS = "disk.responds"
 READ_WRITE = "disk.read_write"
+SERVICE_CHECKS = {
+    RESPONDS: "Critical while a file system does not answer, or answers with an error.",
+    READ_WRITE: "Critical for a file system mounted read-only; only with `service_check_rw`.",
+}
 
 
 class Settings(settings.Settings, frozen=True, kw_only=True):

@@ -65,7 +65,7 @@ def parse(data: bytes) -> dict[str, Traffic]:
         columns = numbers.split()
         if not colon or len(columns) < 12 or not all(word.isdigit() for word in columns[:12]):
             continue
-        column = [int(word) for word in columns]
+        column = [int(word) for word in columns[:12]]
         found[procfs.text(name.strip())] = Traffic(*column[:4], *column[8:12])
     return found
 

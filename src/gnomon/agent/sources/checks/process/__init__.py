@@ -8,11 +8,16 @@ processes (I/O, open files) is left out.
 For counts and top lists of all processes there is the check `processes`.
 """
 
-from gnomon.agent.sources.checks.process.check import METRICS, ProcessCheck, Settings
+from gnomon.agent.sources.checks.process.check import (
+    METRICS,
+    SERVICE_CHECKS,
+    ProcessCheck,
+    Settings,
+)
 
 component = ProcessCheck
 
-__all__ = ["METRICS", "ProcessCheck", "Settings", "component"]
+__all__ = ["METRICS", "SERVICE_CHECKS", "ProcessCheck", "Settings", "component"]
 
 EXAMPLE = """
 init_config:

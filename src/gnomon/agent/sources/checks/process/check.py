@@ -59,6 +59,9 @@ METRICS = (
     *(RUN_TIME_MEAN, RUN_TIME_MOST, RUN_TIME_LEAST),
 )
 UP = "process.up"
+SERVICE_CHECKS = {
+    UP: "Critical or warning while more or fewer processes run than `thresholds` allows."
+}
 
 
 class Thresholds(settings.Settings, frozen=True, kw_only=True):
@@ -93,8 +96,7 @@ class Settings(settings.Settings, frozen=True, kw_only=True):
     """Whether it is right that this user may not see the open files of the processes; else the
     service check `process.up` warns of it."""
     pid_cache_duration: settings.Duration = settings.Duration(120)
-    """How long the names of processes that did not fit are remembered. New processes are looked at
-    in each run."""
+    """How long it is remembered whether a process fits. New processes are looked at in each run."""
 
 
 class ProcessCheck:
@@ -114,6 +116,7 @@ class ProcessCheck:
         self._strings = (strings,) if isinstance(strings, str) else strings
         self._source: Source | None = None
         self._fits: dict[str, bool] = {}
+        self._settled: set[str] = set()
         self._forget_at = 0.0
         self._cpu: dict[tuple[str, float], float] = {}
         self._at: float | None = None
@@ -168,16 +171,21 @@ class ProcessCheck:
         return [] if number is None else [str(number)]
 
     def _search(self, source: Source) -> list[str]:
-        """Looks at the names of new processes only: most stay what they are."""
+        """Looks at the names of new processes only: most stay what they are.
+
+        It looks at each in two runs: in the first it may just have been forked and still have the
+        name of its parent, or no command line yet.
+        """
         now = self._context.clock.monotonic()
         if now >= self._forget_at:
-            self._fits = {}
+            self._fits, self._settled = {}, set()
             self._forget_at = now + self._settings.pid_cache_duration
-        known = self._fits
+        known, settled = self._fits, self._settled
         self._fits = {
-            pid: known[pid] if pid in known else self._fit(*source.names(pid))
+            pid: known[pid] if pid in settled else self._fit(*source.names(pid))
             for pid in source.pids()
         }
+        self._settled = known.keys() & self._fits.keys()
         return [pid for pid, fits in self._fits.items() if fits]
 
     def _fit(self, name: str, command: str) -> bool:

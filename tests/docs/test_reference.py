@@ -1,0 +1,31 @@
+"""The reference pages are what the code would make today."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gnomon.core.registry import CHECKS
+from gnomon.testing import reference
+
+FOLDER = Path(__file__).parents[2] / "docs" / "reference" / "checks"
+
+
+@pytest.mark.parametrize("check", CHECKS.names())
+def test_page_is_current(check: str) -> None:
+    stored = (FOLDER / f"{check}.md").read_text(encoding="utf-8")
+    assert stored == reference.page(check), "run: make docs"
+
+
+def test_index_is_current_and_no_page_is_left_over() -> None:
+    assert (FOLDER / "README.md").read_text(encoding="utf-8") == reference.index(CHECKS.names())
+    assert {file.stem for file in FOLDER.glob("*.md")} == {"README", *CHECKS.names()}
+
+
+def test_writing_removes_pages_of_checks_that_are_gone(tmp_path: Path) -> None:
+    (tmp_path / "checks").mkdir()
+    (tmp_path / "checks" / "gone.md").write_text("old", encoding="utf-8")
+    written = reference.write(tmp_path)
+    assert sorted(written) == sorted((tmp_path / "checks").iterdir())
+    assert tmp_path / "checks" / "gone.md" not in written

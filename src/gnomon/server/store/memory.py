@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
@@ -60,7 +61,7 @@ class MemoryStore:
         """See `Store`."""
         with self._lock:
             return [
-                series
+                self._told(series)
                 for series, samples in self._samples.items()
                 if selects(matchers, series) and self._active(samples, start, end)
             ]
@@ -201,10 +202,17 @@ class MemoryStore:
             self._ledger.record_key(write.key, now)
         known = set(self._events) if verdict is Verdict.PARTLY else ()
         self._events += [event for event in write.batch.events if event not in known]
+        told: dict[str, Metric] = {}
         for series, time, value in write.batch:
             self._samples.setdefault(series, {})[time] = value
-        for series in write.batch.series:
-            self._metrics[series.name] = merged(self._metrics.get(series.name), series.metric)
+            told[series.name] = series.metric
+        for name, metric in told.items():
+            self._metrics[name] = merged(self._metrics.get(name), metric)
+
+    def _told(self, series: Series) -> Series:
+        """With all that is known of its metric."""
+        metric = self._metrics[series.name]
+        return series if series.metric is metric else Series(metric, series.labels)
 
     def _active(self, samples: Iterable[int], start: int | None, end: int | None) -> bool:
         if start is None and end is None:
@@ -229,8 +237,11 @@ def check(batch: Batch) -> None:
 
 
 def selects(matchers: Sequence[Matcher], series: Series) -> bool:
-    """Whether a series meets all conditions."""
-    return all(matcher.matches(series.label(matcher.label)) for matcher in matchers)
+    """Whether a series meets all conditions. Raises `Permanent` for a malformed one."""
+    try:
+        return all(matcher.matches(series.label(matcher.label)) for matcher in matchers)
+    except re.error as error:
+        raise Permanent(f"not a regular expression: {error}") from None
 
 
 def merged(known: Metric | None, told: Metric) -> Metric:

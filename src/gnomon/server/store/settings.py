@@ -19,8 +19,14 @@ class StoreSettings(Settings, frozen=True, kw_only=True):
     """Samples of one bucket of time are closed together into one sorted file."""
     grace: Duration = Duration(300)
     """How long after its end a bucket waits for samples that come late."""
+    hot_rows: int = 6_000_000
+    """Samples in memory that wait to be closed; beyond it buckets are closed before their time."""
     late_rows: int = 2_000_000
     """Late samples are sorted into their files when there are so many of them, or after an hour."""
+    reserve: Size = Size(64 << 20)
+    """Disk space left alone: with less, writes are refused and only upkeep goes on."""
+    log: Size = Size(32 << 20)
+    """Size of the write-ahead log from which on it is folded into the database."""
     mark_age: Duration = Duration(40 * 86400)
     """How long the marks of stored batches are remembered; longer than any buffer holds one."""
     series_cache: int = 300_000

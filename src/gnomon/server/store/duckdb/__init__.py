@@ -1,1 +1,5 @@
-"""The embedded engine: DuckDB behind one writer."""
+"""The embedded store: one folder, one process, no server."""
+
+from gnomon.server.store.duckdb.store import DuckStore
+
+__all__ = ["DuckStore"]

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnomon.codecs.graphite_line import Decoder, encode, parse_path
+from gnomon.codecs.graphite.line import Decoder, encode
+from gnomon.codecs.graphite.path import parse_path
 from gnomon.core.errors import DecodeError
 from gnomon.core.model import Batch, Sample, Series
 

@@ -1,0 +1,1 @@
+"""Graphite: paths, the plaintext protocol and the pickle protocol."""

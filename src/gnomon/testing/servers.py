@@ -424,7 +424,16 @@ class Sshd(Server):
     def prepare(self) -> None:
         """See `Server`."""
         key = self.folder / "host_key"
-        self.run(find("ssh-keygen", "openssh-client", self.places), "-q", "-N", "", "-f", key)
+        self.run(
+            find("ssh-keygen", "openssh-client", self.places),
+            "-q",
+            "-t",
+            "ed25519",
+            "-N",
+            "",
+            "-f",
+            key,
+        )
         self.write(
             "sshd_config",
             f"Port {self.port}\nListenAddress {self.address}\nHostKey {key}\n"

@@ -213,7 +213,7 @@ class Postgres:
             raise NeedsSetup(
                 f"{where}: role {state.role} may not see "
                 + "; ".join(hidden + [failure.query for failure in failures]),
-                setup.grant(state.role, version),
+                setup.grant(state.role, version, target(self._settings).own_port),
             )
 
     def _put_status(self, out: Output, *, up: bool, message: str = "") -> None:

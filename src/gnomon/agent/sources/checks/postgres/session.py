@@ -180,7 +180,7 @@ def refusal(error: psycopg.Error, settings: Settings) -> GnomonError:
     role = failed.user.decode() if failed is not None and failed.user else "gnomon"
     return NeedsSetup(
         f"PostgreSQL at {where.label} refuses the login: {reason}",
-        setup.login(role, password=by_password or not where.host.startswith("/")),
+        setup.login(role, where.own_port, password=by_password or not where.host.startswith("/")),
     )
 
 

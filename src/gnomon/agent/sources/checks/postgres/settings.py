@@ -78,6 +78,11 @@ class Target(NamedTuple):
     label: str
     """`host:port`; every way to this host's own server is `localhost:port`."""
 
+    @property
+    def own_port(self) -> int:
+        """The port of a server on this host, 0 for one elsewhere."""
+        return self.port if self.label.startswith("localhost:") else 0
+
 
 def target(of: Settings) -> Target:
     """Where an instance leads to."""

@@ -21,20 +21,31 @@ def quoted(name: str) -> str:
     return name if plain else '"' + name.replace('"', '""') + '"'
 
 
-def grant(role: str, version: int) -> str:
-    """SQL that lets an existing role see what the check asks for; `version` 0 is not known."""
+def grant(role: str, version: int, port: int = 0) -> str:
+    """SQL that lets an existing role see what the check asks for.
+
+    `version` 0 is not known. `port` is that of a server on this host, 0 for one elsewhere.
+    """
     name = quoted(role)
     if 0 < version < 100000:
-        return "-- as a superuser, in the database the check connects to:\n" + BEFORE_10.format(
-            role=name
-        )
-    return f"-- as a superuser:\nGRANT pg_monitor TO {name};"
+        where = _as_superuser(port, ", in the database the check connects to")
+        return where + BEFORE_10.format(role=name)
+    return _as_superuser(port) + f"GRANT pg_monitor TO {name};"
 
 
-def login(role: str, *, password: bool, version: int = 0) -> str:
+def login(role: str, port: int = 0, *, password: bool) -> str:
     """SQL that makes the role. With `password`, one has to be put in place of the dots."""
     name = quoted(role)
     create = f"CREATE ROLE {name} LOGIN"
-    create += " PASSWORD '...';  -- ALTER ROLE if it exists" if password else ";"
-    comment, _, rest = grant(role, version).partition("\n")
-    return f"{comment}\n{create}\n{rest}"
+    if password:
+        create += (
+            " PASSWORD '...';  -- ALTER ROLE if it exists; then write it in conf.d or ~/.pgpass"
+        )
+    else:
+        create += ";"
+    return _as_superuser(port) + f"{create}\nGRANT pg_monitor TO {name};"
+
+
+def _as_superuser(port: int, more: str = "") -> str:
+    how = f" (sudo -u postgres psql -p {port})" if port else ""
+    return f"-- as a superuser{how}{more}:\n"

@@ -102,8 +102,10 @@ def test_a_custom_metric_names_its_tables_safely():
 
 
 def test_the_sql_for_an_administrator():
-    assert setup.login("gnomon", password=False) == (
-        "-- as a superuser:\nCREATE ROLE gnomon LOGIN;\nGRANT pg_monitor TO gnomon;"
+    assert setup.login("gnomon", 5433, password=False) == (
+        "-- as a superuser (sudo -u postgres psql -p 5433):\n"
+        "CREATE ROLE gnomon LOGIN;\n"
+        "GRANT pg_monitor TO gnomon;"
     )
     assert 'CREATE ROLE "we-ird""name" LOGIN' in setup.login('we-ird"name', password=True)
     assert "SECURITY DEFINER" in setup.grant("gnomon", 90624)

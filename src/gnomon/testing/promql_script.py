@@ -55,6 +55,7 @@ _POINT = re.compile(
     rf"\s*(?:(?P<blank>_)|(?P<stale>stale)|(?P<histogram>\{{\{{.*?\}}\}}(?:[-+]\{{\{{.*?\}}\}})?)"
     rf"|(?P<value>[-+]?{_NUMBER})(?P<growth>[-+]{_NUMBER}(?=x))?)(?:x(?P<times>[0-9]+))?(?=\s|$)"
 )
+_NATIVE_FUNCTION = re.compile(r"histogram_(count|sum|avg|stddev|stdvar)\(")
 _QUERY_CONTEXT = re.compile(r"(start|end|range|step)\(\)")
 _STALE = float(np.array([STALE_BITS], dtype=np.int64).view(np.float64)[0])
 _EPSILON = 1e-6
@@ -317,6 +318,7 @@ def _expectation(case: Case, text: str, line: int) -> None:
 
 def _run(source: ScriptSource, case: Case) -> Outcome:
     source.touched_native = any(p.native for points in case.series.values() for p in points)
+    source.touched_native |= _NATIVE_FUNCTION.search(case.query) is not None
     problem = ""
     try:
         if case.ranged:

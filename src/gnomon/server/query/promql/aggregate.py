@@ -91,7 +91,7 @@ def _max(vector: Vector, groups: Groups, counts: Float64s) -> Float64s:
 
 def _variance(vector: Vector, groups: Groups, counts: Float64s) -> Float64s:
     values = np.where(vector.present, vector.values, 0.0)
-    parts = (vector.present.astype(np.float64), values, np.zeros_like(values))
+    parts = (vector.present.astype(np.float64), values, combine.undefined(values))
     return _folded(groups, parts, combine.moments)[2] / np.maximum(counts, 1)
 
 

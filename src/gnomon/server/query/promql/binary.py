@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.server.query.promql.context import Context
-from gnomon.server.query.promql.labelsets import joined, merged, signatures
+from gnomon.server.query.promql.labelsets import any_of, joined, merged, signatures
 from gnomon.server.query.promql.matching import matched
 from gnomon.server.query.promql.syntax import COMPARISONS, SET_OPERATORS, Binary
-from gnomon.server.query.promql.value import Bools, Scalar, Vector, concatenated
-from gnomon.server.query.series import Float64s, Int64s
+from gnomon.server.query.promql.value import Scalar, Vector, concatenated
+from gnomon.server.query.series import Float64s
 
 
 class Operator(NamedTuple):
@@ -91,16 +91,9 @@ def _set(node: Binary, left: Vector, right: Vector) -> Vector:
         signatures(right, matching.labels, on=matching.on),
     )
     if node.op == "or":
-        there = _any(left, left_group, count)
+        there = any_of(left, left_group, count)
         extra = right.with_values(right.values, right.present & ~there[right_group])
         return merged(concatenated(left, extra.without_empty()))
-    there = _any(right, right_group, count)[left_group]
+    there = any_of(right, right_group, count)[left_group]
     present = left.present & (there if node.op == "and" else ~there)
     return left.with_values(left.values, present).without_empty()
-
-
-def _any(vector: Vector, group: Int64s, count: int) -> Bools:
-    """Whether a group has any value at each step."""
-    there = np.zeros((count, vector.steps), dtype=np.bool_)
-    np.logical_or.at(there, group, vector.present)
-    return there

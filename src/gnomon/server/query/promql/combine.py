@@ -17,6 +17,11 @@ SMALL = 2.0**-64
 """A power of two: scaling by it loses nothing and keeps sums far from the largest float."""
 
 
+def undefined(values: Float64s) -> Float64s:
+    """0, but NaN for infinities and NaN: what they contribute to a sum of squares."""
+    return np.where(np.isfinite(values), 0.0, np.nan)
+
+
 def added(a: Parts, b: Parts) -> Parts:
     """(sum, error): the error holds what rounding lost."""
     total = a[0] + b[0]

@@ -9,7 +9,9 @@ import numpy as np
 
 from gnomon.core.model import Labels
 from gnomon.server.query.promql.annotations import Annotations
+from gnomon.server.query.promql.durations import milliseconds
 from gnomon.server.query.promql.errors import TooMuch
+from gnomon.server.query.promql.syntax import Duration
 from gnomon.server.query.promql.value import STALE_BITS, Samples
 from gnomon.server.query.select import Selected
 from gnomon.server.query.series import Int64s, TimeGrid
@@ -90,6 +92,16 @@ class Context(NamedTuple):
     def times(self) -> Int64s:
         """When each step is evaluated."""
         return self.grid.times()
+
+    def milliseconds(self, duration: Duration, *, positive: bool) -> int:
+        """The value of a duration, which may speak of the query's step and range."""
+        grid = self.asked.grid
+        return milliseconds(
+            duration,
+            step=self.asked.step,
+            query_range=grid.end - grid.start,
+            positive=positive,
+        )
 
     def load(self, matchers: Sequence[Matcher], start: int, end: int) -> Samples:
         """Samples after `start`, up to and including `end`, staleness markers among them."""

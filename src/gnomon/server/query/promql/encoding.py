@@ -41,7 +41,11 @@ def encode_result(answer: Answer) -> bytes:
 def encode_metric(name: str, labels: Labels) -> str:
     """A label set as a JSON object, the name first."""
     pairs = {NAME_LABEL: name, **dict(labels)} if name else dict(labels)
-    return msgspec.json.encode(pairs).decode()
+    try:
+        return msgspec.json.encode(pairs).decode()
+    except UnicodeEncodeError:
+        shown = {_utf8(key): _utf8(value) for key, value in pairs.items()}
+        return msgspec.json.encode(shown).decode()
 
 
 def _instant(vector: Vector, time: str) -> str:
@@ -108,7 +112,12 @@ def _time(milliseconds: int) -> str:
 
 
 def _quoted(text: str) -> str:
-    return msgspec.json.encode(text).decode()
+    return msgspec.json.encode(_utf8(text)).decode()
+
+
+def _utf8(text: str) -> str:
+    """Bytes that were not UTF-8 become question marks."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -11,7 +11,8 @@ from gnomon.server.query.promql.aggregate import aggregate
 from gnomon.server.query.promql.binary import scalar_scalar, vector_scalar, vector_vector
 from gnomon.server.query.promql.call import Call as FunctionCall
 from gnomon.server.query.promql.context import Context, without_stale
-from gnomon.server.query.promql.durations import milliseconds
+from gnomon.server.query.promql.errors import EvaluationError
+from gnomon.server.query.promql.extended import extended_samples, interpolated
 from gnomon.server.query.promql.functions.catalogue import FUNCTIONS
 from gnomon.server.query.promql.invariance import is_invariant
 from gnomon.server.query.promql.labelsets import cleaned
@@ -19,7 +20,6 @@ from gnomon.server.query.promql.syntax import (
     Aggregate,
     Binary,
     Call,
-    Duration,
     Expr,
     MatrixSelector,
     NumberLiteral,
@@ -31,7 +31,7 @@ from gnomon.server.query.promql.syntax import (
     unwrapped,
 )
 from gnomon.server.query.promql.value import STALE_BITS, Samples, Scalar, Value, Vector
-from gnomon.server.query.promql.windows import bounds
+from gnomon.server.query.promql.windows import RangeVector, bounds
 from gnomon.server.query.series import Int64s, TimeGrid
 
 
@@ -53,20 +53,27 @@ def instant_stamps(selector: VectorSelector, context: Context) -> tuple[Vector, 
     return _looked_up(selector, context)
 
 
-def range_vector(expr: Expr, context: Context) -> tuple[Samples, Int64s, int]:
-    """Samples, where the window of each step ends, and the length of a window."""
+def range_vector(expr: Expr, context: Context) -> RangeVector:
+    """The samples a range vector looks at, and where the window of each step ends."""
     inner = unwrapped(expr)
     if isinstance(inner, Subquery):
         return _subquery(inner, context)
     matrix = cast(MatrixSelector, inner)
     ends = _reference_times(matrix.selector, context)
-    length = _duration(matrix.range, context, positive=True)
-    samples = context.load(matrix.selector.matchers, int(ends[0]) - length, int(ends[-1]))
-    return without_stale(samples), ends, length
+    length = context.milliseconds(matrix.range, positive=True)
+    extend, lookback = matrix.selector.extend, context.asked.lookback
+    before = lookback if extend else 0
+    after = lookback if extend == "smoothed" else 0
+    samples = context.load(
+        matrix.selector.matchers, int(ends[0]) - length - before, int(ends[-1]) + after
+    )
+    return RangeVector(without_stale(samples), ends, length, extend, lookback)
 
 
 def _looked_up(selector: VectorSelector, context: Context) -> tuple[Vector, Int64s]:
     times = _reference_times(selector, context)
+    if selector.extend == "smoothed":
+        return _smoothed(selector, times, context)
     lookback = context.asked.lookback
     samples = context.load(selector.matchers, int(times[0]) - lookback, int(times[-1]))
     moments = times[:1] if int(times[0]) == int(times[-1]) else times
@@ -90,6 +97,17 @@ def _looked_up(selector: VectorSelector, context: Context) -> tuple[Vector, Int6
     return vector.take(rows), stamps[rows]
 
 
+def _smoothed(selector: VectorSelector, times: Int64s, context: Context) -> tuple[Vector, Int64s]:
+    """Between two samples the value on the straight line; behind the last one its value."""
+    lookback = context.asked.lookback
+    found = context.load(selector.matchers, int(times[0]) - lookback, int(times[-1]) + lookback)
+    samples = without_stale(found)
+    ranged = RangeVector(samples, times, 0, "smoothed", lookback)
+    values, present = interpolated(ranged)
+    vector = Vector(samples.names, samples.labels, values, present, samples.drop)
+    return vector.without_empty(), np.broadcast_to(times, values.shape)
+
+
 def _reference_times(node: VectorSelector | Subquery, context: Context) -> Int64s:
     """The times a selector looks at: those of the steps, or that of `@`, less the offset."""
     times = context.times()
@@ -98,18 +116,8 @@ def _reference_times(node: VectorSelector | Subquery, context: Context) -> Int64
         moment = {"start": asked.start, "end": asked.end, "time": node.at.time}[node.at.kind]
         times = np.full(context.steps, moment, dtype=np.int64)
     if node.offset is not None:
-        times = times - _duration(node.offset, context, positive=False)
+        times = times - context.milliseconds(node.offset, positive=False)
     return times
-
-
-def _duration(duration: Duration, context: Context, *, positive: bool) -> int:
-    asked = context.asked
-    return milliseconds(
-        duration,
-        step=asked.step,
-        query_range=asked.grid.end - asked.grid.start,
-        positive=positive,
-    )
 
 
 def _number(node: NumberLiteral, context: Context) -> Scalar:
@@ -126,26 +134,37 @@ def _paren(node: Paren, context: Context) -> Value:
 
 
 def _range_alone(node: MatrixSelector | Subquery, context: Context) -> Samples:
-    return range_vector(node, context)[0]
+    found = range_vector(node, context)
+    return extended_samples(found) if found.extend else found.samples
 
 
 def _call(node: Call, context: Context) -> Value:
     function = FUNCTIONS[node.function]
-    return function.run(FunctionCall(node, context, evaluate, range_vector, instant_stamps))
+    call = FunctionCall(node, context, evaluate, range_vector, instant_stamps)
+    for index in range(len(call)):
+        extend = call.extends(index)
+        if extend and extend not in function.extends:
+            able = sorted(one.name for one in FUNCTIONS.values() if extend in one.extends)
+            raise EvaluationError(
+                f"{extend} modifier can only be used with: {', '.join(able)} - "
+                f"not with {function.name}"
+            )
+    return function.run(call)
 
 
-def _subquery(node: Subquery, context: Context) -> tuple[Samples, Int64s, int]:
+def _subquery(node: Subquery, context: Context) -> RangeVector:
     ends = _reference_times(node, context)
-    length = _duration(node.range, context, positive=True)
+    length = context.milliseconds(node.range, positive=True)
     step = context.asked.subquery_step
     if node.step is not None:
-        step = _duration(node.step, context, positive=True)
+        step = context.milliseconds(node.step, positive=True)
     first = step * ((int(ends[0]) - length) // step + 1)
     last = int(ends[-1])
     if first > last:
         none = np.empty(0, dtype=np.int64)
         empty = np.empty(0)
-        return Samples([], [], empty > 0, np.zeros(1, dtype=np.int64), none, empty), ends, length
+        samples = Samples([], [], empty > 0, np.zeros(1, dtype=np.int64), none, empty)
+        return RangeVector(samples, ends, length)
     inner = Context(context.asked, TimeGrid.between(first, last, step))
     inner.check_cells(1)
     vector = cast(Vector, evaluate(node.expr, inner))
@@ -160,7 +179,7 @@ def _subquery(node: Subquery, context: Context) -> tuple[Samples, Int64s, int]:
         inner.times()[columns],
         vector.values[rows, columns],
     )
-    return samples, ends, length
+    return RangeVector(samples, ends, length)
 
 
 def _aggregate(node: Aggregate, context: Context) -> Vector:

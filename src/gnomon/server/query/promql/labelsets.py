@@ -14,6 +14,7 @@ from gnomon.core.model import NAME_LABEL, Labels
 from gnomon.server.query.promql.errors import EvaluationError
 from gnomon.server.query.promql.value import (
     METADATA_LABELS,
+    Bools,
     Identity,
     Vector,
     full_labels,
@@ -84,6 +85,13 @@ def joined(*sides: Sequence[Labels]) -> tuple[int, list[Int64s]]:
         for side in sides
     ]
     return len(table), numbers
+
+
+def any_of(vector: Vector, group: Int64s, count: int) -> Bools:
+    """Whether a group has any value at each step; groups x steps."""
+    there = np.zeros((count, vector.steps), dtype=np.bool_)
+    np.logical_or.at(there, group, vector.present)
+    return there
 
 
 def named(keys: Sequence[Labels]) -> tuple[list[str], list[Labels]]:

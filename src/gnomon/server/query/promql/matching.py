@@ -13,7 +13,14 @@ import numpy as np
 
 from gnomon.core.model import Labels
 from gnomon.server.query.promql.errors import EvaluationError
-from gnomon.server.query.promql.labelsets import joined, kept, relabelled, removed, signatures
+from gnomon.server.query.promql.labelsets import (
+    any_of,
+    joined,
+    kept,
+    relabelled,
+    removed,
+    signatures,
+)
 from gnomon.server.query.promql.render import render_labels
 from gnomon.server.query.promql.syntax import Binary, Matching
 from gnomon.server.query.promql.value import (
@@ -45,6 +52,15 @@ class Pairs(NamedTuple):
     drop: Bools
 
 
+class _Rows(NamedTuple):
+    """Which row of each side makes each row of the answer; -1 where a value is filled in."""
+
+    many: Int64s
+    one: Int64s
+    group: Int64s
+    present: Bools
+
+
 class _Sides(NamedTuple):
     """The two sides, ordered by how many of a group may meet one of the other."""
 
@@ -53,8 +69,6 @@ class _Sides(NamedTuple):
     many_group: Int64s
     one_group: Int64s
     groups: int
-    fill_many: float | None
-    fill_one: float | None
     swapped: bool
 
 
@@ -65,20 +79,18 @@ def matched(node: Binary, left: Vector, right: Vector) -> Pairs:
         signatures(left, matching.labels, on=matching.on),
         signatures(right, matching.labels, on=matching.on),
     )
-    fills = matching.fill_left, matching.fill_right
     if matching.group == "right":
-        sides = _Sides(
-            right, left, right_group, left_group, count, fills[1], fills[0], swapped=True
-        )
+        sides = _Sides(right, left, right_group, left_group, count, swapped=True)
     else:
-        sides = _Sides(left, right, left_group, right_group, count, *fills, swapped=False)
+        sides = _Sides(left, right, left_group, right_group, count, swapped=False)
     _check_one_side(node, sides)
     many, one = _pair_rows(sides)
-    pairs = _paired(node, sides, many, one)
+    rows = _with_filled(matching, sides, many, one)
+    pairs = _paired(node, sides, rows)
     if matching.group:
-        _check_unique(pairs, sides.many_group[many], _NOT_UNIQUE)
+        _check_unique(pairs, rows.group)
     else:
-        _check_single(pairs, sides.many_group[many])
+        _check_single(pairs, rows.group)
     return pairs
 
 
@@ -94,33 +106,62 @@ def _pair_rows(sides: _Sides) -> tuple[Int64s, Int64s]:
     return many.astype(np.int64), one.astype(np.int64)
 
 
-def _paired(node: Binary, sides: _Sides, many: Int64s, one: Int64s) -> Pairs:
-    many_identities, one_identities = sides.many.identities(), sides.one.identities()
-    identities = [
-        _result(node, many_identities[m], one_identities[o])
-        for m, o in zip(ints(many), ints(one), strict=True)
+def _with_filled(matching: Matching, sides: _Sides, many: Int64s, one: Int64s) -> _Rows:
+    """The pairs, and rows without a partner (-1) where a fill value stands in for it.
+
+    As in Prometheus, `fill_right` stands in for the "one" side and `fill_left` for the other,
+    whichever side of the operator that is.
+    """
+    parts = [
+        _Rows(many, one, sides.many_group[many], sides.many.present[many] & sides.one.present[one])
     ]
-    many_values, one_values = sides.many.values[many], sides.one.values[one]
-    present = sides.many.present[many] & sides.one.present[one]
-    return _pairs(sides, identities, many_values, one_values, present)
+    if matching.fill_right is not None:
+        rows = np.arange(len(sides.many_group), dtype=np.int64)
+        met = any_of(sides.one, sides.one_group, sides.groups)[sides.many_group]
+        alone = sides.many.present & ~met
+        parts.append(_Rows(rows, np.full_like(rows, -1), sides.many_group, alone))
+    if matching.fill_left is not None:
+        rows = np.arange(len(sides.one_group), dtype=np.int64)
+        met = any_of(sides.many, sides.many_group, sides.groups)[sides.one_group]
+        alone = sides.one.present & ~met
+        parts.append(_Rows(np.full_like(rows, -1), rows, sides.one_group, alone))
+    if len(parts) == 1:
+        return parts[0]
+    return _Rows(
+        np.concatenate([part.many for part in parts]),
+        np.concatenate([part.one for part in parts]),
+        np.concatenate([part.group for part in parts]),
+        np.concatenate([part.present for part in parts]),
+    )
 
 
-def _pairs(
-    sides: _Sides,
-    identities: list[Identity],
-    many_values: Float64s,
-    one_values: Float64s,
-    present: Bools,
-) -> Pairs:
+def _paired(node: Binary, sides: _Sides, rows: _Rows) -> Pairs:
+    matching, many, one = node.matching, rows.many, rows.one
+    many_identities, one_identities = sides.many.identities(), sides.one.identities()
+    identities: list[Identity] = []
+    for m, o in zip(ints(many), ints(one), strict=True):
+        many_labels = many_identities[m] if m >= 0 else _match_labels(matching, one_identities[o])
+        one_labels = one_identities[o] if o >= 0 else _match_labels(matching, many_identities[m])
+        identities.append(_result(node, many_labels, one_labels))
+    many_values = _filled(sides.many, many, matching.fill_left)
+    one_values = _filled(sides.one, one, matching.fill_right)
     left, right = (one_values, many_values) if sides.swapped else (many_values, one_values)
     return Pairs(
         [name for name, _ in identities],
         [labels for _, labels in identities],
         left,
         right,
-        present,
+        rows.present,
         np.zeros(len(identities), dtype=np.bool_),
     )
+
+
+def _filled(vector: Vector, rows: Int64s, value: float | None) -> Float64s:
+    if value is None:
+        return vector.values[rows]
+    if not len(vector.names):
+        return np.full((len(rows), vector.steps), value)
+    return np.where((rows >= 0)[:, None], vector.values[rows], value)
 
 
 def _result(node: Binary, many: Identity, one: Identity) -> Identity:
@@ -178,7 +219,7 @@ def _check_single(pairs: Pairs, group: Int64s) -> None:
         raise EvaluationError(_AMBIGUOUS)
 
 
-def _check_unique(pairs: Pairs, group: Int64s, message: str) -> None:
+def _check_unique(pairs: Pairs, group: Int64s) -> None:
     """Many to one: within a group the results of a step must differ by their labels."""
     keys: Sequence[object] = list(zip(ints(group), pairs.names, pairs.labels, strict=True))
     table: dict[object, int] = {}
@@ -188,4 +229,4 @@ def _check_unique(pairs: Pairs, group: Int64s, message: str) -> None:
     count = np.zeros((len(table), pairs.present.shape[1]), dtype=np.int64)
     np.add.at(count, number, pairs.present)
     if bool((count > 1).any()):
-        raise EvaluationError(message)
+        raise EvaluationError(_NOT_UNIQUE)

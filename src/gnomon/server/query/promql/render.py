@@ -1,11 +1,11 @@
-"""Label sets as text: `name{label="value"}`."""
+"""Names and label sets as text."""
 
 from __future__ import annotations
 
 import re
 
 from gnomon.server.query.promql.text import quote
-from gnomon.server.query.promql.value import Identity
+from gnomon.server.query.promql.value import Identity, full_labels
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -22,10 +22,6 @@ def is_classic_metric(name: str) -> bool:
 
 
 def render_labels(identity: Identity) -> str:
-    """A series as PromQL would write it."""
-    name, labels = identity
-    inner = [f"{render_label(key)}={quote(value)}" for key, value in labels]
-    if name and not is_classic_metric(name):
-        inner.insert(0, quote(name))
-        name = ""
-    return f"{name}{{{', '.join(inner)}}}" if inner or not name else name
+    """A label set as messages show it: `{__name__="up", job="api"}`."""
+    pairs = full_labels(*identity)
+    return "{" + ", ".join(f"{render_label(key)}={quote(value)}" for key, value in pairs) + "}"

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from gnomon.core.model import NAME_LABEL, Labels, series_id
+from gnomon.core.model import NAME_LABEL, Labels
 from gnomon.server.query.promql.context import Context
 from gnomon.server.query.promql.errors import EvaluationError
+from gnomon.server.query.promql.hashing import label_hash
 from gnomon.server.query.promql.labelsets import Groups, changed, grouped, kept, named, removed
 from gnomon.server.query.promql.syntax import Aggregate
-from gnomon.server.query.promql.text import format_short, format_value
-from gnomon.server.query.promql.value import Bools, Scalar, Vector, empty_vector, ints
+from gnomon.server.query.promql.text import format_short, format_value, is_label_name, quote
+from gnomon.server.query.promql.value import Bools, Scalar, Vector, empty_vector, full_labels, ints
 from gnomon.server.query.series import Float64s, Int64s
 
 _INT64 = 2.0**63
-_HASH_BITS = 48
+_LARGEST_HASH = float(2**64 - 1)
 
 
 def topk(
@@ -60,17 +61,16 @@ def limit_ratio(
                     f"got {format_short(extreme)}, capping to {bound}",
                     node.param.span,
                 )
-    mask = (1 << _HASH_BITS) - 1
-    hashes = [series_id(name, labels) & mask for name, labels in vector.identities()]
-    place = np.array(hashes, dtype=np.float64)[:, None] / (mask + 1)
+    hashes = [label_hash(full_labels(name, labels)) for name, labels in vector.identities()]
+    place = np.array(hashes, dtype=np.float64)[:, None] / _LARGEST_HASH
     chosen = np.where(wanted >= 0, place < wanted, place >= 1 + wanted)
     return vector.with_values(vector.values, vector.present & chosen).without_empty()
 
 
 def count_values(node: Aggregate, vector: Vector, label: str) -> Vector:
     """How many series have each value; the value goes into a label."""
-    if not label:
-        raise EvaluationError('invalid label name ""')
+    if not is_label_name(label):
+        raise EvaluationError(f"invalid label name {quote(label)}")
     rows, columns = np.nonzero(vector.present)
     distinct, which = np.unique(vector.values[rows, columns], return_inverse=True)
     pairs, of_cell = np.unique(rows * max(len(distinct), 1) + which, return_inverse=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from gnomon.core.model import NAME_LABEL
 from gnomon.server.query.promql.errors import ParseError
 from gnomon.server.query.promql.lexer import Token
+from gnomon.server.query.promql.regex import RegexError, python_regex
 from gnomon.server.query.promql.stream import RESERVED, Stream
 from gnomon.server.query.promql.syntax import Span, VectorSelector
 from gnomon.server.store.interface import Matcher, MatchOp
@@ -62,9 +61,8 @@ def _matcher(stream: Stream) -> Matcher:
 def _checked(matcher: Matcher, first: Token, last: Token, stream: Stream) -> Matcher:
     if matcher.op in (MatchOp.REGEX, MatchOp.NOT_REGEX):
         try:
-            re.compile(matcher.value)
-        except re.error as error:
-            raise ParseError(
-                f"error parsing regexp: {error}", Span(first.start, last.span.end), stream.query
-            ) from None
+            return matcher._replace(value=python_regex(matcher.value))
+        except RegexError as error:
+            span = Span(first.start, last.span.end)
+            raise ParseError(str(error), span, stream.query) from None
     return matcher

@@ -104,6 +104,11 @@ def format_short(value: float) -> str:
     return format_value(value)
 
 
+def is_label_name(name: str) -> bool:
+    """Any text that is UTF-8 and not empty; what was not UTF-8 came in as lone surrogates."""
+    return bool(name) and not any("\ud800" <= char <= "\udfff" for char in name)
+
+
 def unquote(text: str) -> str:
     r"""The text between quotes, escapes resolved; raises `ValueError`. Backquotes take all as is."""
     inner = text[1:-1]
@@ -117,7 +122,7 @@ def unquote(text: str) -> str:
         parts += (inner[last : match.start()].encode(), _escaped(match))
         last = match.end()
     parts.append(inner[last:].encode())
-    return b"".join(parts).decode("utf-8", "replace")
+    return b"".join(parts).decode("utf-8", "surrogateescape")
 
 
 def quote(text: str) -> str:

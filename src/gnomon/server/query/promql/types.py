@@ -123,7 +123,6 @@ class _Checker:
                 continue
             wanted = function.args[min(index, len(function.args) - 1)]
             self.expect(arg, wanted, f"call to function {quote(function.name)}")
-            self.extension(arg, function)
         return function.returns
 
     def count(self, node: Call, function: Function) -> None:
@@ -142,17 +141,6 @@ class _Checker:
             self.fail(arg.span, "expected label selectors only")
         if arg.name:
             self.fail(arg.span, "expected label selectors only, got vector selector instead")
-
-    def extension(self, arg: Expr, function: Function) -> None:
-        inner = unwrapped(arg)
-        extend = inner.selector.extend if isinstance(inner, MatrixSelector) else ""
-        if extend and extend not in function.extends:
-            able = sorted(one.name for one in FUNCTIONS.values() if extend in one.extends)
-            self.fail(
-                arg.span,
-                f"{extend} modifier can only be used with: {', '.join(able)} - "
-                f"not with {function.name}",
-            )
 
     def binary(self, node: Binary) -> ValueType:
         left, right = self.check(node.lhs), self.check(node.rhs)

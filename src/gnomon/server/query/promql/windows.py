@@ -14,7 +14,7 @@ Both are run on blocks of series that fit the processor's cache.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,20 @@ PADDED_CELLS = 1 << 20
 Number = TypeVar("Number", np.float64, np.int64)
 Parts: TypeAlias = tuple[Float64s, ...]
 """What a fold carries for each run."""
+
+
+class RangeVector(NamedTuple):
+    """Samples, and the windows that a query looks at them through."""
+
+    samples: Samples
+    ends: Int64s
+    """Where the window of each step ends; steps."""
+    length: int
+    """Milliseconds; a window is open on the left: `(end - length, end]`."""
+    extend: Literal["", "anchored", "smoothed"] = ""
+    """Samples before (and, `smoothed`, behind) the window count, too."""
+    lookback: int = 0
+    """How far around the window those may be."""
 
 
 class Windows(NamedTuple):

@@ -108,12 +108,12 @@ def bucket_quantile(
 def bucket_fraction(low: Float64s, high: Float64s, bounds: Float64s, counts: Float64s) -> Float64s:
     """The share of observations between two values; NaN without any, or without a bucket `+Inf`."""
     bounds, counts = _coalesced(bounds, counts)
-    if not np.isposinf(bounds[-1]):
-        return np.full(counts.shape[1], np.nan)
-    total = counts[-1]
-    share = (_rank(high, bounds, counts) - _rank(low, bounds, counts)) / total
-    undefined = (total == 0) | np.isnan(low) | np.isnan(high)
-    return np.where(undefined, np.nan, np.where(low >= high, 0.0, share))
+    share = np.full(counts.shape[1], np.nan)
+    if np.isposinf(bounds[-1]):
+        share[:] = (_rank(high, bounds, counts) - _rank(low, bounds, counts)) / counts[-1]
+        share[low >= high] = 0.0
+        share[(counts[-1] == 0) | np.isnan(low) | np.isnan(high)] = np.nan
+    return share
 
 
 def _rank(value: Float64s, bounds: Float64s, counts: Float64s) -> Float64s:

@@ -6,6 +6,7 @@ from gnomon.server.query.promql.functions import (
     absence,
     calendar,
     histogram,
+    info,
     label,
     maths,
     order,
@@ -25,6 +26,7 @@ FAMILIES: tuple[Family, ...] = (
     order.FAMILY,
     absence.FAMILY,
     histogram.FAMILY,
+    info.FAMILY,
 )
 FUNCTIONS: dict[str, Function] = {
     function.name: function for family in FAMILIES for function in family.functions

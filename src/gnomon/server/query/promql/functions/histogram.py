@@ -17,7 +17,7 @@ from gnomon.server.query.promql.functions.buckets import Fixed, bucket_fraction,
 from gnomon.server.query.promql.functions.declare import SCALAR, STRING, VECTOR, Family
 from gnomon.server.query.promql.functions.quantiles import check_quantiles
 from gnomon.server.query.promql.labelsets import changed, merged, removed
-from gnomon.server.query.promql.text import format_short, format_value, quote
+from gnomon.server.query.promql.text import format_short, format_value, is_label_name, quote
 from gnomon.server.query.promql.value import Bools, Identity, Scalar, Vector, concatenated, label_of
 from gnomon.server.query.series import Float64s, Int64s
 
@@ -202,7 +202,7 @@ def _bound(text: str) -> float | None:
 
 def _labelled(vector: Vector, label: str, wanted: Scalar) -> Vector:
     """Each series with the quantile as a label; split where the quantile changes over time."""
-    if not label:
+    if not is_label_name(label):
         raise EvaluationError("invalid label name in histogram_quantiles()")
     parts: list[Vector] = []
     for text in dict.fromkeys(_quantile_text(float(one)) for one in wanted):

@@ -11,6 +11,8 @@ from gnomon.server.query.promql.call import Call
 from gnomon.server.query.promql.errors import EvaluationError
 from gnomon.server.query.promql.functions.declare import STRING, VECTOR, Family
 from gnomon.server.query.promql.labelsets import merged, relabelled
+from gnomon.server.query.promql.regex import RegexError, python_regex
+from gnomon.server.query.promql.text import is_label_name
 from gnomon.server.query.promql.value import Identity, Vector, label_of
 
 FAMILY = Family("Labels")
@@ -26,8 +28,8 @@ def label_replace(call: Call) -> Vector:
     """Where the expression does not match the whole value, a series stays as it is."""
     target, template, source, pattern = (call.text(index) for index in range(1, 5))
     try:
-        compiled = re.compile(pattern, re.DOTALL)
-    except re.error:
+        compiled = re.compile(python_regex(pattern), re.DOTALL)
+    except RegexError:
         raise EvaluationError(f"invalid regular expression in label_replace(): {pattern}") from None
     _check_name(target, "destination label name in label_replace()")
     vector = call.vector(0)
@@ -89,5 +91,5 @@ def _expanded(template: str, match: re.Match[str]) -> str:
 
 
 def _check_name(name: str, what: str) -> None:
-    if not name:
+    if not is_label_name(name):
         raise EvaluationError(f"invalid {what}: {name}")

@@ -77,8 +77,7 @@ def _max_time(view: Windows) -> tuple[Float64s, Bools]:
 
 
 def _variance(view: Windows) -> tuple[Float64s, Bools]:
-    ones, zeros = np.ones_like(view.values), np.zeros_like(view.values)
-    parts = (ones, view.values, zeros)
+    parts = (np.ones_like(view.values), view.values, combine.undefined(view.values))
     count, _, squares = fold(view, parts, combine.moments, (0.0, 0.0, 0.0))
     return squares / np.maximum(count, 1), view.filled
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gnomon.server.query.promql.call import Call
+from gnomon.server.query.promql.extended import Extended
 from gnomon.server.query.promql.functions.declare import RANGE, Family
 from gnomon.server.query.promql.value import Bools, Vector
 from gnomon.server.query.promql.windows import Windows, fold
@@ -28,8 +29,7 @@ _THRESHOLD = 1.1
 )
 def rate(call: Call) -> Vector:
     """Extrapolated to the edges of the window."""
-    result = call.over_time(0, lambda view: extrapolated(view, counter=True, per_second=True))
-    return _remarked(call, result)
+    return _remarked(call, _grown(call, counter=True, per_second=True))
 
 
 @FAMILY.function(
@@ -40,8 +40,7 @@ def rate(call: Call) -> Vector:
 )
 def increase(call: Call) -> Vector:
     """Extrapolated to the edges of the window, so it need not be whole."""
-    result = call.over_time(0, lambda view: extrapolated(view, counter=True, per_second=False))
-    return _remarked(call, result)
+    return _remarked(call, _grown(call, counter=True, per_second=False))
 
 
 @FAMILY.function(
@@ -52,7 +51,7 @@ def increase(call: Call) -> Vector:
 )
 def delta(call: Call) -> Vector:
     """Extrapolated to the edges of the window."""
-    return call.over_time(0, lambda view: extrapolated(view, counter=False, per_second=False))
+    return _grown(call, counter=False, per_second=False)
 
 
 @FAMILY.function("irate", [RANGE], "Growth per second between the last two samples of a counter.")
@@ -72,9 +71,11 @@ def idelta(call: Call) -> Vector:
 )
 def resets(call: Call) -> Vector:
     """Each fall between neighbours counts as one."""
-    return call.over_time(
-        0, lambda view: (_pairs(view, view.values[1:] < view.values[:-1]), view.filled)
-    )
+
+    def count(view: Windows) -> tuple[Float64s, Bools]:
+        return _pairs(view, view.values[1:] < view.values[:-1]), view.filled
+
+    return call.over_time(0, count, lambda view: count(view.anchored()))
 
 
 @FAMILY.function(
@@ -88,7 +89,15 @@ def changes(call: Call) -> Vector:
         differs = (before != after) & ~(np.isnan(before) & np.isnan(after))
         return _pairs(view, differs), view.filled
 
-    return call.over_time(0, count)
+    return call.over_time(0, count, lambda view: count(view.anchored()))
+
+
+def _grown(call: Call, *, counter: bool, per_second: bool) -> Vector:
+    return call.over_time(
+        0,
+        lambda view: extrapolated(view, counter=counter, per_second=per_second),
+        lambda view: _between_edges(view, counter=counter, per_second=per_second),
+    )
 
 
 def extrapolated(view: Windows, *, counter: bool, per_second: bool) -> tuple[Float64s, Bools]:
@@ -117,6 +126,24 @@ def extrapolated(view: Windows, *, counter: bool, per_second: bool) -> tuple[Flo
         factor /= view.range / 1000
     grown *= factor
     return grown, present
+
+
+def _between_edges(view: Extended, *, counter: bool, per_second: bool) -> tuple[Float64s, Bools]:
+    """From the value at one edge of the window to that at the other, nothing extrapolated."""
+    edges = view.edges(counter=counter)
+    grown = edges.right - edges.left
+    if counter:
+        inside = view.windows._replace(start=edges.start, stop=np.maximum(edges.stop, edges.start))
+        lost = np.zeros_like(grown)
+        _add_resets(inside, lost)
+        some = edges.stop > edges.start
+        first, last = inside.first(inside.values), inside.last(inside.values)
+        before_right = np.where(some, last, edges.left)
+        grown += np.where(some & (first < edges.left), edges.left, 0.0) + lost
+        grown += np.where(edges.right < before_right, before_right, 0.0)
+    if per_second:
+        grown /= view.windows.range / 1000
+    return grown, edges.present
 
 
 def _add_resets(view: Windows, grown: Float64s) -> None:

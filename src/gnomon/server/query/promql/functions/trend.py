@@ -65,8 +65,7 @@ def _line(view: Windows) -> tuple[Float64s, Float64s]:
     """Slope per second, and value at the time of evaluation, of the least-squares line."""
     origin = int(view.timestamps[0])
     x = (view.timestamps - origin) / 1000
-    zeros = np.zeros_like(x)
-    parts = (np.ones_like(x), x, view.values, zeros, zeros)
+    parts = (np.ones_like(x), x, view.values, np.zeros_like(x), combine.undefined(view.values))
     _, mean_x, mean_y, square, product = fold(view, parts, combine.line, (0.0,) * 5)
     slope = product / square
     constant = _constant(view)

@@ -10,6 +10,9 @@ _LONGEST_LINE = 1 << 20
 """A line that goes on beyond this many bytes is handed out in pieces."""
 
 
+_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
 class News(NamedTuple):
     """What came since the look before."""
 
@@ -57,7 +60,7 @@ class Follower:
     def _open(self) -> bool:
         """Opens the file if it is there."""
         try:
-            self._file = os.open(self._path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+            self._file = os.open(self._path, _FLAGS)
         except FileNotFoundError:
             self._skip = False  # whatever appears now is new
             return False

@@ -72,19 +72,29 @@ class Agent:
         self.discovered = False
         self.settings_error = ""
         self._extras: list[Component] = []
+        self._pending: list[Callable[[], Component | None]] = [self._status_pages, self._reporter]
 
     def start(self) -> None:
-        """Begins to collect; whatever cannot start is logged and left out."""
+        """Begins to collect; whatever cannot start is logged, and tried again by `retry`."""
         self.topology.start()
         self.topology.apply(self.loaded.plan)
-        for make in (self._status_pages, self._reporter):
+        for problem in self.retry():
+            self.log.warning("%s", problem)
+
+    def retry(self) -> list[str]:
+        """Starts what could not start before (a port was taken); what still cannot, and why."""
+        pending, self._pending = self._pending, []
+        problems: list[str] = []
+        for make in pending:
             try:
                 component = make()
                 if component is not None:
                     component.start()
                     self._extras.append(component)
             except GnomonError as error:
-                self.log.warning("%s", error)
+                self._pending.append(make)
+                problems.append(str(error))
+        return problems
 
     def stop(self) -> None:
         """Ends; what was collected is in the buffers."""
@@ -227,6 +237,7 @@ def _watch(
         if agent.clock.monotonic() >= discover_at:
             agent.discover()
             discover_at = agent.clock.monotonic() + DISCOVER
+            agent.retry()
         wake.wait(LOOK)
         wake.clear()
         now = fingerprint(agent.loaded.files)

@@ -160,7 +160,7 @@ def _text(ready: Ready) -> str:
         message = service.get("message") or ""
         good = service.get("monitored")
         colour = "green" if good else "yellow" if service.get("hint") else "grey"
-        lines.append(f"    {paint('●', colour)} {name}{where}{': ' if message else ''}{message}")
+        lines.append(f"    {paint('●', colour)} {message or name + where}")
         hint = str(service.get("hint") or "")
         lines += [f"        {line}" for line in hint.splitlines()]
     lines += ["", f"  Data: {ready.data}", "  Stop: Ctrl-C (or: gnomon down)", ""]

@@ -8,6 +8,7 @@ Connections beyond the limit and those silent for too long are closed and counte
 from __future__ import annotations
 
 import contextlib
+import os
 import selectors
 import socket
 import threading
@@ -158,7 +159,8 @@ class StreamServer:
                 self._address, family=socket.AF_INET6 if ":" in host else socket.AF_INET
             )
         except OSError as error:
-            raise Retryable(f"cannot listen on {host}:{port}: {error.strerror}") from None
+            reason = os.strerror(error.errno or 0)  # without what create_server adds to it
+            raise Retryable(f"cannot listen on {host}:{port}: {reason}") from None
         self._listener.setblocking(False)
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._thread.start()

@@ -26,7 +26,7 @@ from starlette.types import ASGIApp
 
 from gnomon import __version__
 from gnomon.core.clock import Clock, SystemClock
-from gnomon.core.errors import SettingsError
+from gnomon.core.errors import Corrupt, Permanent, SettingsError
 from gnomon.core.settings import plain
 from gnomon.core.telemetry import Telemetry
 from gnomon.runtime.ticker import Ticker
@@ -87,10 +87,15 @@ def serve(
 def open_duckdb(
     folder: Path, settings: ServerSettings, clock: Clock, telemetry: Telemetry
 ) -> Store:
-    """The embedded store."""
+    """The embedded store; a folder that cannot be had is a matter of settings."""
     from gnomon.server.store.duckdb.store import DuckStore  # noqa: PLC0415  # tests may need none
 
-    return DuckStore(folder, settings.store, clock, telemetry)
+    try:
+        return DuckStore(folder, settings.store, clock, telemetry)
+    except Permanent as error:
+        if isinstance(error, Corrupt):
+            raise
+        raise SettingsError(str(error)) from None
 
 
 def own_folder(settings: ServerSettings) -> Path:

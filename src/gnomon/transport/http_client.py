@@ -10,7 +10,9 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
-from collections.abc import Mapping
+import warnings
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from http.client import BadStatusLine, RemoteDisconnected
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
@@ -87,6 +89,7 @@ class HttpClient:
         Opens nothing. Raises `SettingsError` when a certificate file cannot be used.
         """
         self._largest = largest_answer
+        self._verify = tls is None or tls.verify
         self._pool = urllib3.PoolManager(
             num_pools=4,
             maxsize=4,
@@ -109,14 +112,15 @@ class HttpClient:
             sent |= urllib3.make_headers(basic_auth=login)
             url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
         try:
-            answer = self._pool.request(
-                method,
-                url,
-                body=body or None,
-                headers=sent,
-                redirect=False,
-                preload_content=False,
-            )
+            with _without_advice(self._verify):
+                answer = self._pool.request(
+                    method,
+                    url,
+                    body=body or None,
+                    headers=sent,
+                    redirect=False,
+                    preload_content=False,
+                )
             content = answer.read(self._largest + 1)
             if len(content) > self._largest:
                 answer.close()
@@ -168,6 +172,17 @@ _ERRNO = {
     errno.EADDRNOTAVAIL: "no local port or address is left",
     errno.EMFILE: "too many open files",
 }
+
+
+@contextmanager
+def _without_advice(verify: bool) -> Generator[None]:
+    """Whoever sets `verify: false` has read what it means; urllib3 need not say it each time."""
+    if verify:
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", exceptions.InsecureRequestWarning)
+        yield
 
 
 def _tls_context(tls: Tls) -> ssl.SSLContext:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import sys
@@ -365,6 +367,34 @@ def test_the_way_of_old_versions_to_see_others(server):
         assert probe.out.value("postgresql.connections.by_state", state="hidden") == 0
         assert probe.out.value("postgresql.connections.by_state", state="idle") == 1
     server.sql("DROP SCHEMA gnomon CASCADE")
+
+
+def test_over_tls():
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed (Debian package openssl)")
+    with contextlib.closing(servers.PostgreSQL()) as server:
+        key, cert = server.folder / "key.pem", server.folder / "cert.pem"
+        server.settings |= {"ssl": "on", "ssl_key_file": str(key), "ssl_cert_file": str(cert)}
+        server.run(
+            *("openssl", "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "2"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
+            *("-keyout", key, "-out", cert),
+        )
+        server.start()
+        server.sql(f"CREATE ROLE gnomon LOGIN PASSWORD '{SECRET}'")
+        server.allow("hostssl all gnomon 127.0.0.1/32 md5")
+        known = {"host": "127.0.0.1", "username": "gnomon", "password": SECRET}
+        ours = "FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'gnomon'"
+        for more in ({"ssl": True}, {"ssl": "verify-full", "ssl_root_cert": str(cert)}):
+            with Probe(server, **known, **more) as probe:
+                with pytest.raises(NeedsSetup, match="may not see"):
+                    probe.run()
+                assert server.sql(f"SELECT ssl {ours}") == "t"
+            wait_until(lambda: server.sql(f"SELECT count(*) {ours}") == "0")
+        with pytest.raises(Retryable, match="cannot be reached"):
+            Probe(server, **known, ssl="verify-full").run()
+        with pytest.raises(NeedsSetup, match="refuses the login"):
+            Probe(server, **known, ssl="disable").run()
 
 
 # What it says when something breaks

@@ -68,6 +68,7 @@ class Server:
         self.executable = find(self.program, self.package, self.places)
         self.account = _account(self.user)
         self.folder = Path(tempfile.mkdtemp(prefix="gnomon-"))
+        self._own(self.folder)
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self._clock = SystemClock()
@@ -105,7 +106,6 @@ class Server:
     def start(self) -> Self:
         """Returns when the server answers. May be called again after `stop` or `kill`."""
         if not self._prepared:
-            self._own(self.folder)
             self.prepare()
             self._prepared = True
         with (self.folder / "server.log").open("ab") as log:

@@ -2,8 +2,16 @@
 
 Metrics that Datadog Agent 5 knows have its names, labels and units. All carry the label `server`
 (`localhost:5432`). The check keeps one read-only connection, and comes back by itself when that is
-lost. A query that fails is named while the others go out; a role that may not see the sessions of
-others gets what it may see, and the SQL that lets it see the rest.
+lost. A query that fails is named while the others go out.
+
+The role needs no more than this; with less it gets what it may see, and says what is missing:
+
+    CREATE ROLE gnomon LOGIN PASSWORD '...';
+    GRANT pg_monitor TO gnomon;
+
+Version 9.6 has no `pg_monitor`; the check then prints the function an administrator can put in its
+place. A role that has the name of the user the agent runs as needs no password on the unix socket
+of most systems.
 """
 
 from __future__ import annotations

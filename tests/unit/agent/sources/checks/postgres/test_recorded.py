@@ -112,6 +112,7 @@ def record(server: servers.PostgreSQL) -> None:
         "CREATE TABLE orders (id int PRIMARY KEY, item text)",
         "CREATE FUNCTION f() RETURNS bigint LANGUAGE plpgsql "
         "AS 'BEGIN RETURN (SELECT count(*) FROM orders); END'",
+        "SELECT f()",
         database="shop",
     )
     where = {"host": str(server.folder), "port": server.port}

@@ -1,35 +1,17 @@
 // The agents: what each runs, what it sends where, what it lost and what it still needs.
 
+import { sections } from "./agent-tables.js";
 import { agents, now } from "./api.js";
-import { debounce, h } from "./dom.js";
-import { clock, count, format, moment, short, span, unitOf } from "./format.js";
+import { arrange, debounce, h, renew } from "./dom.js";
+import { count, short, span } from "./format.js";
 import { healthStrip } from "./health.js";
 import { t } from "./i18n.js";
 import { mark } from "./mark.js";
 import { begin, main, poll } from "./shell.js";
-import { worse } from "./signals.js";
-import { servicesTable } from "./services.js";
-import { command, emptyState } from "./welcome.js";
+import { SILENT_AFTER, stateLevel, worse } from "./signals.js";
+import { emptyState } from "./welcome.js";
 
 const REFRESH = 5e3;
-const SILENT_AFTER = 90e3;
-const LEVEL_OF = {
-  ok: "ok",
-  idle: "ok",
-  sending: "ok",
-  listening: "ok",
-  waiting: "unknown",
-  no_data: "unknown",
-  unknown: "unknown",
-  needs_setup: "warning",
-  warning: "warning",
-  retrying: "warning",
-  critical: "critical",
-  failed: "critical",
-};
-
-const levelOf = (state) => LEVEL_OF[state] ?? "unknown";
-
 begin("nav.agents");
 const search = h("input", {
   type: "search",
@@ -50,7 +32,7 @@ main.append(
 );
 
 let known = [];
-const cards = new Map(); // agent id → {element, drawn}
+const cards = new Map(); // by agent id
 poll(
   async () => {
     known = await agents();
@@ -84,11 +66,7 @@ function show() {
     card.show(agent);
     return card.element;
   });
-  for (const child of [...list.children]) if (!elements.includes(child)) child.remove();
-  elements.forEach(
-    (element, index) =>
-      list.children[index] !== element && list.insertBefore(element, list.children[index] ?? null),
-  );
+  arrange(list, elements);
 }
 
 function verdict({ received, status }, at) {
@@ -97,13 +75,12 @@ function verdict({ received, status }, at) {
     ...(status.checks ?? []),
     ...(status.sinks ?? []),
     ...(status.listeners ?? []),
-  ].map((part) => levelOf(part.status ?? part.state));
+  ].map((part) => stateLevel(part.status ?? part.state));
   const reached = states.filter((level) => level !== "unknown").reduce(worse, "ok");
   return status.settings?.error ? worse(reached, "warning") : reached;
 }
 
-/** An agent's card. Its body is made only while it is open, and anew only when it says something
- * else, so that what a person has selected or opened in it stays. */
+/** An agent's card. Its body is made only while it is open. */
 function newCard(first, open) {
   const summary = h("summary");
   const body = h("div", { class: "agent-body" });
@@ -113,12 +90,9 @@ function newCard(first, open) {
     summary,
     body,
   );
-  const card = { element, agent: first, drawn: "" };
+  const card = { element, agent: first };
   const draw = () => {
-    const said = JSON.stringify(card.agent.status);
-    if (!element.open || said === card.drawn || body.contains(document.activeElement)) return;
-    card.drawn = said;
-    body.replaceChildren(...sections(card.agent.status));
+    if (element.open) renew(body, sections(card.agent.status));
   };
   card.show = (agent) => {
     card.agent = agent;
@@ -132,7 +106,9 @@ function newCard(first, open) {
 
 function headline({ host, status, age, level }) {
   const checks = status.checks ?? [];
-  const troubled = checks.filter(({ status: state }) => !["ok", "waiting"].includes(state)).length;
+  const troubled = checks.filter(({ status: state }) =>
+    ["warning", "critical"].includes(stateLevel(state)),
+  ).length;
   const queued = sum((status.sinks ?? []).map(({ queue }) => queue?.samples ?? 0));
   const lost = sum((status.sinks ?? []).flatMap(({ dropped }) => Object.values(dropped ?? {})));
   return [
@@ -158,197 +134,8 @@ function headline({ host, status, age, level }) {
   ];
 }
 
-const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
+const sum = (numbers) => numbers.reduce((before, number) => before + number, 0);
 
 function fact(key, value, level = "") {
   return h("span", { class: `fact ${level}` }, h("small", {}, t(key)), h("span", {}, value));
-}
-
-function sections(status) {
-  const problem = status.settings?.error;
-  return [
-    problem ? h("p", { class: "level critical" }, mark("critical"), problem) : null,
-    table(
-      "agents.checks",
-      [
-        "agents.check",
-        "agents.state",
-        "agents.interval",
-        "agents.last_run",
-        "agents.duration",
-        "agents.samples",
-        "agents.errors",
-      ],
-      (status.checks ?? []).map(checkRow),
-    ),
-    table(
-      "agents.sinks",
-      [
-        "agents.sink",
-        "agents.state",
-        "agents.sent",
-        "agents.waiting",
-        "agents.oldest",
-        "agents.dropped",
-        "agents.errors",
-      ],
-      (status.sinks ?? []).map(sinkRow),
-    ),
-    table(
-      "agents.listeners",
-      ["agents.listener", "agents.state", "agents.received"],
-      (status.listeners ?? []).map(listenerRow),
-    ),
-    dropsTable(status.drops ?? {}),
-    servicesTable(status.services ?? []),
-    h(
-      "p",
-      { class: "agent-links" },
-      h(
-        "a",
-        { href: `/host/${encodeURIComponent(status.hostname ?? "")}` },
-        t("agents.open_host", { host: status.hostname ?? "" }),
-      ),
-    ),
-  ].filter(Boolean);
-}
-
-function table(title, heads, rows) {
-  if (!rows.length) return null;
-  return h(
-    "section",
-    {},
-    h("h3", {}, t(title)),
-    h(
-      "div",
-      { class: "scroll", tabindex: "0", role: "region", "aria-label": t(title) },
-      h(
-        "table",
-        {},
-        h(
-          "thead",
-          {},
-          h(
-            "tr",
-            {},
-            heads.map((head) => h("th", { scope: "col" }, t(head))),
-          ),
-        ),
-        h("tbody", {}, rows.flat()),
-      ),
-    ),
-  );
-}
-
-function state(name, next) {
-  const level = levelOf(name);
-  return h(
-    "td",
-    {},
-    h("span", { class: `level ${level}` }, mark(level), t(`state.${name}`)),
-    next ? h("small", {}, ` ${next}`) : null,
-  );
-}
-
-/** A row, and below it what is wrong and what to do. */
-function withMessage(row, message, hint, width) {
-  if (!message && !hint) return [row];
-  return [
-    row,
-    h(
-      "tr",
-      { class: "says" },
-      h(
-        "td",
-        { colspan: width },
-        message ? h("p", {}, message) : null,
-        hint ? command(hint) : null,
-      ),
-    ),
-  ];
-}
-
-function checkRow({
-  name,
-  instance,
-  interval,
-  status,
-  last_run: last,
-  duration,
-  samples,
-  errors,
-  runs,
-  message,
-  hint,
-}) {
-  const row = h(
-    "tr",
-    {},
-    h("th", { scope: "row" }, name, instance ? h("small", {}, ` ${instance}`) : null),
-    state(status ?? "unknown"),
-    h("td", {}, interval ? span(interval) : "–"),
-    h("td", { title: last ? moment(last) : null }, last ? clock(last) : "–"),
-    h(
-      "td",
-      {},
-      duration === null || duration === undefined ? "–" : format(duration, unitOf("second")),
-    ),
-    h("td", {}, count(samples ?? 0)),
-    h(
-      "td",
-      { title: t("agents.of_runs", { runs: runs ?? 0 }), class: errors ? "warning" : "" },
-      count(errors ?? 0),
-    ),
-  );
-  return withMessage(row, status === "ok" ? "" : message, hint, 7);
-}
-
-function sinkRow({ name, state: how, sent, queue, dropped, errors, message, next_try: next }) {
-  const oldest = queue?.oldest ? span((now() - queue.oldest) / 1000) : "–";
-  const lost = Object.entries(dropped ?? {}).filter(([, number]) => number);
-  const row = h(
-    "tr",
-    {},
-    h("th", { scope: "row" }, name),
-    state(how ?? "unknown", next && next > now() ? t("agents.next_try", { at: clock(next) }) : ""),
-    h("td", {}, short(sent ?? 0)),
-    h(
-      "td",
-      {},
-      queue
-        ? t("agents.queue", {
-            samples: short(queue.samples),
-            bytes: format(queue.bytes, unitOf("byte")),
-          })
-        : "–",
-    ),
-    h("td", {}, oldest),
-    h(
-      "td",
-      { class: lost.length ? "warning" : "" },
-      lost.length ? lost.map(([reason, number]) => `${short(number)} ${reason}`).join(", ") : "0",
-    ),
-    h("td", { class: errors ? "warning" : "" }, count(errors ?? 0)),
-  );
-  return withMessage(row, message, "", 7);
-}
-
-function listenerRow({ name, address, state: how, message, received }) {
-  const row = h(
-    "tr",
-    {},
-    h("th", { scope: "row" }, name, h("small", {}, ` ${address ?? ""}`)),
-    state(how ?? "unknown"),
-    h("td", {}, short(received ?? 0)),
-  );
-  return withMessage(row, message, "", 3);
-}
-
-function dropsTable(drops) {
-  const rows = Object.entries(drops)
-    .filter(([, number]) => number)
-    .map(([what, number]) => [
-      h("tr", {}, h("th", { scope: "row" }, what), h("td", { class: "warning" }, count(number))),
-    ]);
-  return table("agents.drops", ["agents.what", "agents.dropped"], rows);
 }

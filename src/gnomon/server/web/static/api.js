@@ -2,9 +2,9 @@
 
 /** An answer that is not what was asked for; `message` is a line for a person. */
 export class ApiError extends Error {
-  constructor(message, status) {
+  constructor(message, code) {
     super(message);
-    this.status = status; // HTTP status; 0: the server could not be reached
+    this.status = code; // of HTTP; 0: the server could not be reached
   }
 }
 

@@ -32,6 +32,7 @@ export class Chart {
     this.options = { height: 170, ...options };
     this.rows = []; // {key, name, values, shown, colour}
     this.hidden = new Set();
+    this.colours = new Map(); // by key, so that a series keeps its colour as others come and go
     this.times = [];
     this.plot = null;
     this.canvas = h("div", { class: "chart-canvas", role: "img", "aria-label": options.title });
@@ -50,14 +51,16 @@ export class Chart {
       rows.every(({ key }, index) => key === this.rows[index].key);
     this.times = times;
     this.window = [from, to];
-    this.rows = rows.map((row, index) => ({
-      ...row,
-      colour: `--c${((row.colour ?? index) % PALETTE) + 1}`,
-    }));
+    this.rows = rows.map((row) => ({ ...row, colour: `--c${(this.hue(row) % PALETTE) + 1}` }));
     if (!same || !this.plot) this.rebuild();
     else this.plot.setData(this.data(), true);
     this.legend.show(this.rows);
     this.describe();
+  }
+
+  hue({ key, colour: given }) {
+    if (!this.colours.has(key)) this.colours.set(key, given ?? this.colours.size);
+    return this.colours.get(key);
   }
 
   visible(row) {
@@ -148,7 +151,7 @@ export class Chart {
       stroke: (_, index) => this.tint(index),
       width: stacked ? 1 : 1.4,
       fill: stacked ? fill(0.55) : first ? fill(0.1) : undefined,
-      points: { show: (plot, index, from, to) => isolated(plot.data[index], from, to), size: 4 },
+      points: { show: (plot, index, from, to) => sparse(plot.data[index], from, to), size: 4 },
       gaps: (plot, _index, _from, _to, gaps) => this.realGaps(plot, gaps),
     };
   }
@@ -237,7 +240,7 @@ export class Chart {
 }
 
 /** Whether a row is so sparse that only dots would show it. */
-function isolated(values, from, to) {
+function sparse(values, from, to) {
   let seen = 0;
   for (let index = from; index <= to; index += 1)
     if (values[index] !== null && values[index] !== undefined) seen += 1;

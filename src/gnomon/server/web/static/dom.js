@@ -30,6 +30,35 @@ export function text(element, value) {
   if (element.textContent !== value) element.textContent = value;
 }
 
+/** Makes the elements the children of a parent, in this order, and moves only those that are not in
+ * their place: the others keep focus and scroll position. */
+export function arrange(parent, elements) {
+  const wanted = new Set(elements);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  elements.forEach((element, index) => {
+    if (parent.children[index] !== element) {
+      parent.insertBefore(element, parent.children[index] ?? null);
+    }
+  });
+}
+
+/** Replaces the children, and puts back what a person has opened, scrolled or focused in them. Not
+ * while text in them is selected: then somebody is about to copy it. */
+export function renew(parent, children) {
+  const selection = getSelection();
+  if (!selection.isCollapsed && selection.containsNode(parent, true)) return;
+  const all = (selector) => [...parent.querySelectorAll(selector)];
+  const focusable = "a, button, summary, [tabindex]";
+  const opened = all("details").map(({ open }) => open);
+  const scrolled = all(".scroll").map(({ scrollLeft }) => scrollLeft);
+  const focused = all(focusable).indexOf(document.activeElement);
+  parent.replaceChildren(...children);
+  for (const [index, element] of all("details").entries()) element.open = opened[index] ?? false;
+  for (const [index, element] of all(".scroll").entries())
+    element.scrollLeft = scrolled[index] ?? 0;
+  if (focused >= 0) all(focusable)[focused]?.focus({ preventScroll: true });
+}
+
 /** Calls `action` at most once per `wait` ms, with the last arguments. */
 export function debounce(action, wait) {
   let timer = 0;

@@ -57,19 +57,23 @@ function trim(number) {
   return number.includes(".") ? number.replace(/\.?0+$/, "") : number;
 }
 
+const PRINT = {
+  percent: (value) => [digits(value).replace("-", "−"), "%"],
+  second: (value, per) => (per ? [digits(value), "s/s"] : duration(value)),
+  byte: (value, per) => scaled(value, 1024, BINARY, per),
+  "": (value, per) => scaled(value, 1000, DECIMAL, per),
+};
+
 /** [number, unit] of a value in a base unit. */
 export function parts(value, { base = "", rate = false } = {}) {
   if (value === null || value === undefined || Number.isNaN(value)) return ["–", ""];
   if (!Number.isFinite(value)) return [value > 0 ? "∞" : "−∞", ""];
-  const per = rate ? "/s" : "";
-  if (base === "percent") return [digits(value).replace("-", "−"), "%"];
-  if (base === "second") return rate ? [digits(value), "s/s"] : duration(value);
-  if (base === "byte") {
-    const [number, unit] = prefixed(value, 1024, BINARY);
-    return [number, unit + per];
-  }
-  const [number, unit] = prefixed(value, 1000, DECIMAL);
-  return [number, unit + per];
+  return PRINT[base](value, rate ? "/s" : "");
+}
+
+function scaled(value, step, names, per) {
+  const [number, prefix] = prefixed(value, step, names);
+  return [number, prefix + per];
 }
 
 /** For columns of figures, which stand below one another: "38.0 %", "1.24 GiB/s". */
@@ -108,10 +112,10 @@ export function span(value) {
   const first = units.findIndex(([, size]) => whole >= size);
   if (first < 0) return `0 ${units.at(-1)[0]}`;
   const [name, size] = units[first];
-  const count = Math.floor(whole / size);
+  const full = Math.floor(whole / size);
   const next = units[first + 1];
-  const rest = next && count < 10 ? Math.floor((whole % size) / next[1]) : 0;
-  return rest ? `${count} ${name} ${rest} ${next[0]}` : `${count} ${name}`;
+  const rest = next && full < 10 ? Math.floor((whole % size) / next[1]) : 0;
+  return rest ? `${full} ${name} ${rest} ${next[0]}` : `${full} ${name}`;
 }
 
 /** Whole numbers with thin spaces between thousands. */
@@ -155,10 +159,10 @@ export function timeTicks(times, increment) {
     const date = day(ms);
     const at = new Date(ms);
     const midnight = at.getHours() === 0 && at.getMinutes() === 0 && at.getSeconds() === 0;
-    const short = `${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-    const label = increment >= 86400 || midnight ? short : clock(ms, increment < 60);
+    const monthDay = `${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+    const label = increment >= 86400 || midnight ? monthDay : clock(ms, increment < 60);
     const changed = before !== "" && before !== date && !midnight && increment < 86400;
     before = date;
-    return changed ? `${label}\n${short}` : label;
+    return changed ? `${label}\n${monthDay}` : label;
   });
 }

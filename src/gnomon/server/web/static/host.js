@@ -1,6 +1,6 @@
 // One host: how it is now, its charts, and everything else it reports.
 
-import { agent as askAgent, metadata, now, query, quoted, series } from "./api.js";
+import { agent as askAgent, metadata, now, query, quoted, series, status } from "./api.js";
 import { Board, PanelView } from "./board.js";
 import { h } from "./dom.js";
 import { parts, span, unitOf } from "./format.js";
@@ -9,7 +9,7 @@ import { t } from "./i18n.js";
 import { mark } from "./mark.js";
 import { SYSTEM, otherPanels } from "./panels.js";
 import { RangeBar } from "./range-bar.js";
-import { resolve } from "./range.js";
+import { CHOICES, resolve } from "./range.js";
 import { servicesTable } from "./services.js";
 import { SIGNALS, checkLevel } from "./signals.js";
 import { begin, explain, main, notice, poll, setTitle } from "./shell.js";
@@ -41,17 +41,21 @@ build().catch((error) => notice(explain(error), { level: "critical" }));
 /** Finds out what the host reports and lays the panels out; they load when they are seen. */
 async function build() {
   const { start, end } = resolve(bar.range);
-  const [found, about] = await Promise.all([
+  const [found, about, server] = await Promise.all([
     series(`{host=${quoted(name)}}`, { start: Math.min(start, now() - DAY), end }),
     metadata(),
+    status(),
   ]);
+  // In the first minutes of an installation there is nothing yet to the left of them.
+  if (now() - (server.store?.oldest ?? 0) < CHOICES["5m"]) bar.suggest({ last: "5m" });
   const names = new Set(found.map(({ __name__: metric }) => metric));
   if (names.size === 0) {
     groups.replaceChildren(h("p", { class: "nothing" }, t("host.not_found", { name })));
     return;
   }
-  const system = SYSTEM.filter(({ metrics }) =>
-    Object.keys(metrics).some((metric) => names.has(metric)),
+  const system = SYSTEM.filter(
+    ({ metrics, needs }) =>
+      Object.keys(metrics).some((metric) => names.has(metric)) && (!needs || names.has(needs)),
   );
   groups.append(group(t("host.system"), system, true));
   for (const { family, panels } of otherPanels(names, about)) {
@@ -86,7 +90,13 @@ function zoom(from, to) {
 
 /** The head of the page: state, vital signs, what is wrong, services. */
 async function refresh() {
-  const [[host], uptime, checks] = await Promise.all([
+  const [
+    {
+      hosts: [host],
+    },
+    uptime,
+    checks,
+  ] = await Promise.all([
     loadHosts([name]),
     query(`{"system.uptime", host=${quoted(name)}}`),
     query(`{"service_check", host=${quoted(name)}}`),

@@ -1,9 +1,8 @@
 // All hosts and how they are, from four requests, however many hosts there are.
 
 import { literal, now, query, quoted, series, status } from "./api.js";
-import { SIGNALS, checkLevel, levelOf, signalOf, strain, worse } from "./signals.js";
+import { SILENT_AFTER, SIGNALS, checkLevel, levelOf, signalOf, strain, worse } from "./signals.js";
 
-const SILENT_AFTER = 90e3; // ms without a word from the agent
 const PRESENCE = "system.load.1"; // every host with an agent has it
 const DAY = 86400e3;
 
@@ -14,43 +13,42 @@ export function hostMatcher(names) {
   return `host=~${quoted(names.map(literal).join("|"))}`;
 }
 
-/** Hosts, worst first: [{name, level, readings, worst, failing, agent (its id), age (ms since it was heard)}]. */
+/** {oldest, hosts}: since when there are samples (ms), and the hosts, worst first:
+ * [{name, level, silent, readings, worst, failing, agent (its id), age (ms since it was heard)}]. */
 export async function loadHosts(names, signal) {
   const matcher = hostMatcher(names);
-  const metrics = Object.values(SIGNALS)
-    .map(({ metric }) => literal(metric))
-    .join("|");
+  const metrics = Object.values(SIGNALS).map(({ metric }) => literal(metric));
   const at = now();
-  const [vitals, failing, { agents = [] }, known] = await Promise.all([
-    query(`{__name__=~${quoted(metrics)}, ${matcher}}`, { signal }),
+  const [vitals, failing, server, known] = await Promise.all([
+    query(`{__name__=~${quoted(metrics.join("|"))}, ${matcher}}`, { signal }),
     query(`{"service_check", ${matcher}} > 0`, { signal }),
     status(signal),
     series(`{${quoted(PRESENCE)}, ${matcher}}`, { start: at - DAY, end: at }, signal),
   ]);
   const hosts = new Map();
   const host = (name) => {
-    if (!hosts.has(name))
+    if (!hosts.has(name)) {
       hosts.set(name, { name, readings: {}, failing: [], agent: null, age: null });
+    }
     return hosts.get(name);
   };
   for (const { host: name } of known) host(name);
   for (const { metric, value } of vitals) read(host(metric.host), metric, Number(value[1]));
   for (const { metric, value } of failing) {
-    host(metric.host).failing.push({
-      check: metric.check ?? "?",
-      metric,
-      level: checkLevel(Number(value[1])),
-    });
+    const level = checkLevel(Number(value[1]));
+    host(metric.host).failing.push({ check: metric.check ?? "?", level });
   }
-  for (const agent of agents) {
-    if (names && !names.includes(agent.host)) continue;
-    const found = host(agent.host);
-    const age = Math.max(0, at - agent.received);
-    if (found.age !== null && found.age <= age) continue; // an agent that was replaced lingers on
-    found.agent = agent.agent;
-    found.age = age;
+  for (const agent of server.agents ?? []) {
+    if (!names || names.includes(agent.host)) hear(host(agent.host), agent, at);
   }
-  return [...hosts.values()].map(judge).sort(byConcern);
+  const judged = [...hosts.values()].map(judge).sort(byConcern);
+  return { hosts: judged, oldest: server.store?.oldest ?? at };
+}
+
+/** An agent that was replaced lingers on for a while: the one heard last counts. */
+function hear(host, { agent, received }, at) {
+  const age = Math.max(0, at - received);
+  if (host.age === null || age < host.age) Object.assign(host, { agent, age });
 }
 
 function read(host, metric, raw) {
@@ -76,15 +74,16 @@ function passing(metric) {
 }
 
 function judge(host) {
-  const readings = Object.values(host.readings).sort(
-    (a, b) => strain(b.id, b.value) - strain(a.id, a.value),
-  );
-  const silent =
-    host.age === null ? readings.length === 0 : host.age > SILENT_AFTER && readings.length === 0;
-  const late = host.age !== null && host.age > SILENT_AFTER;
-  let level = silent || late ? "silent" : "ok";
+  const readings = Object.values(host.readings).sort(byStrain);
+  const silent = host.age === null ? readings.length === 0 : host.age > SILENT_AFTER;
+  let level = silent ? "silent" : "ok";
   for (const { level: found } of [...readings, ...host.failing]) level = worse(level, found);
-  return { ...host, level, silent: silent || late, worst: readings[0] ?? null };
+  return { ...host, level, silent, worst: readings[0] ?? null };
+}
+
+function byStrain(a, b) {
+  if (a.level !== b.level) return worse(a.level, b.level) === a.level ? -1 : 1;
+  return strain(b.id, b.value) - strain(a.id, a.value);
 }
 
 function byConcern(a, b) {

@@ -1,7 +1,7 @@
 // The first page: every host, worst first, and what is wrong with it.
 
-import { now, queryRange, quoted } from "./api.js";
-import { debounce, h, text } from "./dom.js";
+import { agents, now, queryRange, quoted } from "./api.js";
+import { arrange, debounce, h, text } from "./dom.js";
 import { count, parts, span, unitOf } from "./format.js";
 import { healthStrip } from "./health.js";
 import { hostMatcher, loadHosts } from "./hosts.js";
@@ -13,12 +13,21 @@ import { begin, main, poll } from "./shell.js";
 import { emptyState } from "./welcome.js";
 
 const SPARK_SPAN = 3600e3;
-const SPARK_STEP = 60e3;
-const SPARK_AGE = 60e3;
+const SPARK_POINTS = 60;
+const SERVICES_AGE = 20e3;
 const ROOMY = 12; // up to so many hosts are shown with all their vital signs
 const CROWD = 200; // from so many on those that are well get one line each
 
-const view = { hosts: [], filter: "", level: null, cards: new Map(), visible: new Set() };
+const view = {
+  hosts: [],
+  oldest: 0,
+  services: new Map(), // by host
+  learned: 0,
+  filter: "",
+  level: null,
+  cards: new Map(),
+  visible: new Set(),
+};
 
 begin("nav.overview");
 const search = h("input", {
@@ -51,9 +60,18 @@ function pace() {
 }
 
 async function refresh() {
-  view.hosts = await loadHosts();
+  Object.assign(view, await loadHosts());
+  if (view.hosts.length <= ROOMY) await learnServices();
   show();
   await refreshSparks();
+}
+
+/** What agents found on their hosts changes rarely, and is said of a few hosts only. */
+async function learnServices() {
+  if (now() - view.learned < SERVICES_AGE) return;
+  view.learned = now();
+  const reporting = await agents();
+  view.services = new Map(reporting.map(({ host, status }) => [host, status.services ?? []]));
 }
 
 function filterBy(written) {
@@ -85,22 +103,12 @@ function show() {
   text(nothing, t("overview.no_match", { filter: search.value }));
 }
 
-/** Puts the cards in order and moves only those that are not in their place. */
-function arrange(parent, elements) {
-  const wanted = new Set(elements);
-  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
-  elements.forEach((element, index) => {
-    if (parent.children[index] !== element)
-      parent.insertBefore(element, parent.children[index] ?? null);
-  });
-}
-
 function showCounts() {
   const tally = Object.fromEntries(LEVELS.map((level) => [level, 0]));
   for (const { level } of view.hosts) tally[level] += 1;
   const chips = [...LEVELS]
     .reverse()
-    .filter((level) => tally[level] || level === "ok")
+    .filter((level) => tally[level])
     .map((level) =>
       h(
         "button",
@@ -207,6 +215,7 @@ function roomyParts(host, sparks) {
     heading(host),
     h("span", { class: "host-why" }, ...(said.length ? said : [t("overview.well")])),
     h("span", { class: "vitals" }, rows),
+    servicesOf(host),
     h("span", { class: "host-foot" }, footnote(host)),
   ];
 }
@@ -232,6 +241,21 @@ function trouble(host) {
   return said.length ? [said.join(" · ")] : [];
 }
 
+/** The databases and servers found on the host, those that still need something marked. */
+function servicesOf(host) {
+  const found = view.services.get(host.name) ?? [];
+  const needy = ({ hint }) => (hint ? "service-name needy" : "service-name");
+  const names = found.map((service) =>
+    h(
+      "span",
+      { class: needy(service), title: service.message || null },
+      service.hint ? mark("warning") : null,
+      [service.name, service.version].filter(Boolean).join(" "),
+    ),
+  );
+  return names.length ? h("span", { class: "host-services" }, names) : "";
+}
+
 function footnote(host) {
   return host.age === null ? "" : t("overview.heard", { age: span(host.age / 1000) });
 }
@@ -245,17 +269,24 @@ async function refreshSparks() {
   const wanted = new Map();
   for (const name of view.visible) {
     const card = view.cards.get(name);
-    if (!card?.element.isConnected || at - card.drawn < SPARK_AGE) continue;
+    if (!card?.element.isConnected || at - card.drawn < sparkStep(at)) continue;
     card.drawn = at;
     for (const id of card.wants) wanted.set(id, [...(wanted.get(id) ?? []), name]);
   }
   await Promise.all([...wanted].map(([id, names]) => loadSparks(id, names, at)));
 }
 
+/** A minute; less while there are samples of less than an hour, so that a line is seen at once. */
+function sparkStep(at) {
+  const age = Math.min(Math.max(at - view.oldest, 120e3), SPARK_SPAN);
+  return Math.ceil(age / SPARK_POINTS / 2000) * 2000;
+}
+
 async function loadSparks(id, names, at) {
   const { metric, fold, turn, top } = SIGNALS[id];
-  const end = Math.floor(at / SPARK_STEP) * SPARK_STEP;
-  const window = { start: end - SPARK_SPAN, end, step: SPARK_STEP };
+  const step = sparkStep(at);
+  const end = Math.floor(at / step) * step;
+  const window = { start: end - SPARK_POINTS * step, end, step };
   const expression = `${fold} by (host) ({${quoted(metric)}, ${hostMatcher(names)}})`;
   for (const { metric: labels, values } of await queryRange(expression, window)) {
     const line = view.cards.get(labels.host)?.sparks.get(id);

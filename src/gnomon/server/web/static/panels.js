@@ -3,8 +3,10 @@
 import { literal, quoted } from "./api.js";
 import { unitOf } from "./format.js";
 
-/** Metrics maps a metric name to the name its series has in the legend; "" takes the labels alone.
- * Where a metric has several series, their other labels are added. */
+/** `metrics` maps a metric name to the name its series has in the legend ("" takes the labels
+ * alone); where a metric has several series, their other labels are added. `needs`: a metric without
+ * which the panel says nothing; `ranked`: largest first; `quiet`: series that are always 0 are left
+ * out; `derive`: what is drawn instead of the rows as they came. */
 export const SYSTEM = [
   {
     id: "cpu",
@@ -41,6 +43,7 @@ export const SYSTEM = [
   {
     id: "swap",
     unit: "mebibyte",
+    needs: "system.swap.pct_free",
     min: 0,
     metrics: { "system.swap.used": "used", "system.swap.total": "total" },
   },
@@ -68,15 +71,20 @@ export const SYSTEM = [
       "system.net.packets_out.drop": "drops out",
     },
   },
-  { id: "tcp", unit: "", metrics: { ...tcpStates("tcp4", ""), ...tcpStates("tcp6", " v6") } },
+  {
+    id: "tcp",
+    unit: "",
+    quiet: true,
+    metrics: { ...tcpStates("tcp4", ""), ...tcpStates("tcp6", " v6") },
+  },
   {
     id: "processes",
     unit: "",
     metrics: { "system.processes.total": "processes", "system.processes.total_threads": "threads" },
   },
   { id: "states", unit: "", metrics: { "system.processes.states": "" } },
-  { id: "top_cpu", unit: "percent", metrics: { "system.processes.top.cpu.pct": "" } },
-  { id: "top_memory", unit: "byte", metrics: { "system.processes.top.mem.rss": "" } },
+  { id: "top_cpu", unit: "percent", ranked: true, metrics: { "system.processes.top.cpu.pct": "" } },
+  { id: "top_memory", unit: "byte", ranked: true, metrics: { "system.processes.top.mem.rss": "" } },
   { id: "files", unit: "", metrics: { "system.fs.file_handles.used": "open" } },
 ];
 
@@ -167,8 +175,9 @@ function anyOf(names) {
 const HIDDEN_LABELS = new Set(["__name__", "host"]);
 
 /** Rows with names, in the order of the panel's metrics and then of their labels. */
-export function nameRows(panel, rows) {
+export function nameRows(panel, found) {
   const order = Object.keys(panel.metrics);
+  const rows = panel.quiet ? found.filter(({ values }) => values.some(Boolean)) : found;
   const varying = varyingLabels(rows);
   const named = (panel.derive ? panel.derive(rows) : rows).map((row) => ({
     ...row,
@@ -181,12 +190,13 @@ export function nameRows(panel, rows) {
     rank: order.indexOf(row.metric.__name__),
   }));
   const several = new Set(named.map(({ metric }) => labelText(metric, varying))).size > 1;
-  return named
-    .sort((a, b) =>
-      several ? a.name.localeCompare(b.name, undefined, { numeric: true }) : a.rank - b.rank,
-    )
-    .map((row, index) => ({ ...row, colour: several || order.length === 1 ? index : row.rank }));
+  if (panel.ranked) return named.sort((a, b) => highest(b) - highest(a));
+  if (several)
+    return named.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
+  return named.sort((a, b) => a.rank - b.rank).map((row) => ({ ...row, colour: row.rank }));
 }
+
+const highest = ({ values }) => Math.max(...values);
 
 /** Labels worth reading: those that differ between the rows (a mount stands for its device). */
 function varyingLabels(rows) {

@@ -1,42 +1,17 @@
 // One query of the explorer: language, text with completion, its error with the place.
 
 import { completeGraphite, completePromql } from "./complete.js";
-import { debounce, h } from "./dom.js";
+import { h } from "./dom.js";
 import { t } from "./i18n.js";
-
-let made = 0;
+import { Suggestions } from "./suggestions.js";
 
 export class QueryRow {
   /** `run()` asks everything anew, `remove(row)` takes the row away. */
   constructor({ language, text }, { catalogue, run, remove }) {
-    made += 1;
-    this.id = `query-${made}`;
-    this.catalogue = catalogue;
     this.run = run;
     this.enabled = true;
-    this.items = [];
-    this.active = -1;
-    this.language = h(
-      "select",
-      { class: "select", "aria-label": t("explore.language"), onchange: () => run() },
-      h("option", { value: "promql" }, "PromQL"),
-      h("option", { value: "graphite" }, "Graphite"),
-    );
-    this.language.value = language;
-    this.input = h("textarea", {
-      class: "field query",
-      rows: 1,
-      spellcheck: "false",
-      autocapitalize: "off",
-      autocomplete: "off",
-      placeholder: t("explore.type"),
-      "aria-label": t("explore.query"),
-      role: "combobox",
-      "aria-autocomplete": "list",
-      "aria-expanded": "false",
-      "aria-controls": `${this.id}-list`,
-    });
-    this.input.value = text;
+    this.language = languages(language, run);
+    this.input = field(text);
     this.letter = h("button", {
       type: "button",
       class: "letter",
@@ -44,19 +19,18 @@ export class QueryRow {
       title: t("explore.mute"),
       onclick: () => this.mute(),
     });
-    this.popup = h("ul", {
-      class: "completions",
-      id: `${this.id}-list`,
-      role: "listbox",
-      hidden: true,
-    });
+    this.suggestions = new Suggestions(this.input, (written, at) =>
+      this.language.value === "promql"
+        ? completePromql(written, at, catalogue)
+        : completeGraphite(written, at),
+    );
     this.error = h("pre", { class: "query-error", role: "alert", hidden: true });
     this.element = h(
       "div",
       { class: "query-row" },
       this.letter,
       this.language,
-      h("div", { class: "query-box" }, this.input, this.popup),
+      h("div", { class: "query-box" }, this.input, this.suggestions.element),
       h(
         "button",
         {
@@ -70,17 +44,8 @@ export class QueryRow {
       ),
       this.error,
     );
-    this.listen();
-  }
-
-  listen() {
-    const suggest = debounce(() => this.suggest(), 80);
-    this.input.addEventListener("input", () => {
-      this.grow();
-      suggest();
-    });
+    this.input.addEventListener("input", () => this.grow());
     this.input.addEventListener("keydown", (event) => this.pressed(event));
-    this.input.addEventListener("blur", () => setTimeout(() => this.close(), 150));
     requestAnimationFrame(() => this.grow());
   }
 
@@ -93,7 +58,7 @@ export class QueryRow {
     this.grow();
   }
 
-  /** Gives the row its place and says how many series it found. */
+  /** The letter that stands for the query in the legend and the table. */
   name(letter) {
     this.letter.textContent = letter;
   }
@@ -109,6 +74,13 @@ export class QueryRow {
     this.input.style.height = `${this.input.scrollHeight + 2}px`;
   }
 
+  pressed(event) {
+    if (event.key !== "Enter" || event.shiftKey) return;
+    event.preventDefault();
+    this.suggestions.close();
+    this.run();
+  }
+
   /** Shows an error below the query, and where in it if the message says so. */
   fail(message) {
     this.error.hidden = !message;
@@ -118,102 +90,31 @@ export class QueryRow {
     const shown = place === null ? [] : [...excerpt(this.input.value, place), "\n"];
     this.error.replaceChildren(...shown, h("span", {}, message));
   }
+}
 
-  async suggest() {
-    const { value, selectionStart: at } = this.input;
-    const asked = `${value}\u0000${at}`;
-    this.asked = asked;
-    const complete = this.language.value === "promql" ? completePromql : completeGraphite;
-    let found = { from: at, items: [] };
-    try {
-      found = await complete(value, at, this.catalogue);
-    } catch {
-      // no candidates then; the query itself will say what is wrong
-    }
-    if (this.asked !== asked || document.activeElement !== this.input) return;
-    this.from = found.from;
-    const chosen = this.items[this.active]?.label;
-    this.items = found.items;
-    this.active = chosen ? this.items.findIndex(({ label }) => label === chosen) : -1;
-    this.showItems();
-  }
+function languages(chosen, onchange) {
+  const select = h(
+    "select",
+    { class: "select", "aria-label": t("explore.language"), onchange: () => onchange() },
+    h("option", { value: "promql" }, "PromQL"),
+    h("option", { value: "graphite" }, "Graphite"),
+  );
+  select.value = chosen;
+  return select;
+}
 
-  showItems() {
-    this.popup.hidden = this.items.length === 0;
-    this.input.setAttribute("aria-expanded", String(!this.popup.hidden));
-    this.popup.replaceChildren(
-      ...this.items.map((item, index) =>
-        h(
-          "li",
-          {
-            role: "option",
-            id: `${this.id}-${index}`,
-            "aria-selected": String(index === this.active),
-            onmousedown: (event) => {
-              event.preventDefault();
-              this.take(item);
-            },
-          },
-          h("span", {}, item.label),
-          h("small", {}, item.detail || t(`complete.${item.kind}`)),
-        ),
-      ),
-    );
-    this.mark();
-  }
-
-  mark() {
-    [...this.popup.children].forEach((child, index) =>
-      child.setAttribute("aria-selected", String(index === this.active)),
-    );
-    if (this.active >= 0) {
-      this.input.setAttribute("aria-activedescendant", `${this.id}-${this.active}`);
-      this.popup.children[this.active].scrollIntoView({ block: "nearest" });
-    } else this.input.removeAttribute("aria-activedescendant");
-  }
-
-  take(item) {
-    const { value, selectionStart: at } = this.input;
-    const rest = value.slice(at);
-    const inserted =
-      item.text.endsWith('"') && rest.startsWith('"') ? item.text.slice(0, -1) : item.text;
-    this.input.value = value.slice(0, this.from) + inserted + rest;
-    const cursor = this.from + inserted.length;
-    this.input.setSelectionRange(cursor, cursor);
-    this.close();
-    this.grow();
-    if (/[.("]$/.test(inserted)) this.suggest();
-  }
-
-  close() {
-    this.asked = "";
-    this.items = [];
-    this.active = -1;
-    this.showItems();
-  }
-
-  pressed(event) {
-    const open = !this.popup.hidden;
-    if (open && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
-      event.preventDefault();
-      const step = event.key === "ArrowDown" ? 1 : -1;
-      this.active = (this.active + step + this.items.length) % this.items.length;
-      this.mark();
-    } else if (open && (event.key === "Tab" || event.key === "Enter") && this.active >= 0) {
-      event.preventDefault();
-      this.take(this.items[this.active]);
-    } else if (open && event.key === "Escape") {
-      event.stopPropagation();
-      this.close();
-    } else if (event.key === "Enter" && !event.shiftKey) {
-      event.preventDefault();
-      this.close();
-      this.run();
-    } else if (event.key === " " && event.ctrlKey) {
-      event.preventDefault();
-      this.suggest();
-    }
-  }
+function field(text) {
+  const input = h("textarea", {
+    class: "field query",
+    rows: 1,
+    spellcheck: "false",
+    autocapitalize: "off",
+    autocomplete: "off",
+    placeholder: t("explore.type"),
+    "aria-label": t("explore.query"),
+  });
+  input.value = text;
+  return input;
 }
 
 /** Offset in the text of the place an error names: "line:column: ..." or "... at position n". */

@@ -68,6 +68,14 @@ export class RangeBar {
     this.show();
   }
 
+  /** Takes a range unless somebody chose one: by a control, or by the address they came with. */
+  suggest(range) {
+    if (/[?&](last|from)=/.test(location.search)) return;
+    this.range = range;
+    this.lastPicked = range.last;
+    this.show();
+  }
+
   /** Takes a new range, writes it into the address and tells the page. */
   pick(range) {
     this.range = range;
@@ -90,12 +98,10 @@ export class RangeBar {
       ? resolve(this.range)
       : { start: this.range.from, end: this.range.to };
     const exact = !this.range.last && end - start < 3600e3;
-    const today = day(start) === day(end) && this.range.last;
-    const to = clock(end, exact);
-    text(
-      this.shown,
-      `${today ? "" : `${day(start)} `}${clock(start, exact)} – ${day(start) === day(end) ? to : `${day(end)} ${to}`}`,
-    );
+    const brief = this.range.last && end - start < 86400e3;
+    const from = brief ? clock(start, exact) : `${day(start)} ${clock(start, exact)}`;
+    const sameDay = brief || day(start) === day(end);
+    text(this.shown, `${from} – ${sameDay ? "" : `${day(end)} `}${clock(end, exact)}`);
   }
 
   /** The address that shows just this, for ever. */

@@ -4,6 +4,7 @@ import { now } from "./api.js";
 
 /** The choices of the range picker, in ms. */
 export const CHOICES = {
+  "5m": 300e3,
   "15m": 900e3,
   "1h": 3600e3,
   "6h": 6 * 3600e3,

@@ -3,18 +3,22 @@
 /** From best to worst. A silent host may be anything, so it ranks above a warning. */
 export const LEVELS = ["ok", "unknown", "warning", "silent", "critical"];
 
+/** Milliseconds after which an agent that said nothing is missed. */
+export const SILENT_AFTER = 90e3;
+
 export const worse = (a, b) => (LEVELS.indexOf(a) >= LEVELS.indexOf(b) ? a : b);
 
 /** Each vital sign: the metric it is read from, how its value becomes the one shown, which of
  * several series of one host counts, from where it is a warning and from where critical, the value
  * at full height of a spark. */
 export const SIGNALS = {
+  // A busy processor is worth a look; alone it is no emergency. Work that has to wait shows as load.
   cpu: {
     metric: "system.cpu.idle",
     turn: (idle) => 100 - idle,
     fold: "min",
-    warning: 85,
-    critical: 95,
+    warning: 95,
+    critical: Infinity,
     top: 100,
     unit: "percent",
   },
@@ -69,8 +73,27 @@ export function levelOf(id, value) {
 
 /** How close a reading is to its critical limit; orders the readings of one host. */
 export function strain(id, value) {
-  return value / SIGNALS[id].critical;
+  const { warning, critical } = SIGNALS[id];
+  return value / (Number.isFinite(critical) ? critical : warning * 1.1);
 }
+
+/** What the states of checks, sinks and listeners mean. */
+const STATE_LEVELS = {
+  ok: "ok",
+  idle: "ok",
+  sending: "ok",
+  listening: "ok",
+  waiting: "unknown",
+  no_data: "unknown",
+  unknown: "unknown",
+  needs_setup: "warning",
+  warning: "warning",
+  retrying: "warning",
+  critical: "critical",
+  failed: "critical",
+};
+
+export const stateLevel = (state) => STATE_LEVELS[state] ?? "unknown";
 
 const CHECK_LEVELS = ["ok", "warning", "critical", "unknown"];
 

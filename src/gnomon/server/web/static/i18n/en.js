@@ -72,6 +72,7 @@ export const en = {
   "welcome.elsewhere": "Watch another one",
   "welcome.push": "Or send a sample from a script",
 
+  "range.5m": "5 min",
   "range.15m": "15 min",
   "range.1h": "1 h",
   "range.6h": "6 h",
@@ -120,7 +121,7 @@ export const en = {
   "panel.files": "Open files",
   "chart.mean": "mean",
 
-  "agents.total": "{n} agents",
+  "agents.total": "{n} reporting",
   "agents.search": "Find an agent",
   "agents.version": "version",
   "agents.up": "up",

@@ -72,6 +72,7 @@ export const zh = {
   "welcome.elsewhere": "监控另一台机器",
   "welcome.push": "或者用脚本发送一个样本",
 
+  "range.5m": "5 分钟",
   "range.15m": "15 分钟",
   "range.1h": "1 小时",
   "range.6h": "6 小时",

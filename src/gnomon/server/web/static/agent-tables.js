@@ -1,0 +1,205 @@
+// What an agent runs, as tables: checks, sinks, listeners, losses, services.
+
+import { now } from "./api.js";
+import { h } from "./dom.js";
+import { clock, count, format, moment, short, span, unitOf } from "./format.js";
+import { t } from "./i18n.js";
+import { mark } from "./mark.js";
+import { servicesTable } from "./services.js";
+import { stateLevel } from "./signals.js";
+import { command } from "./welcome.js";
+
+export function sections(status) {
+  const problem = status.settings?.error;
+  return [
+    problem ? h("p", { class: "level critical" }, mark("critical"), problem) : null,
+    table(
+      "agents.checks",
+      [
+        "agents.check",
+        "agents.state",
+        "agents.interval",
+        "agents.last_run",
+        "agents.duration",
+        "agents.samples",
+        "agents.errors",
+      ],
+      [...(status.checks ?? [])].sort(byNeed).map(checkRow),
+    ),
+    table(
+      "agents.sinks",
+      [
+        "agents.sink",
+        "agents.state",
+        "agents.sent",
+        "agents.waiting",
+        "agents.oldest",
+        "agents.dropped",
+        "agents.errors",
+      ],
+      (status.sinks ?? []).map(sinkRow),
+    ),
+    table(
+      "agents.listeners",
+      ["agents.listener", "agents.state", "agents.received"],
+      (status.listeners ?? []).map(listenerRow),
+    ),
+    dropsTable(status.drops ?? {}),
+    servicesTable(status.services ?? []),
+    h(
+      "p",
+      { class: "agent-links" },
+      h(
+        "a",
+        { href: `/host/${encodeURIComponent(status.hostname ?? "")}` },
+        t("agents.open_host", { host: status.hostname ?? "" }),
+      ),
+    ),
+  ].filter(Boolean);
+}
+
+/** What needs a look first, what has nothing to say last. */
+function byNeed(a, b) {
+  const rank = ({ status }) => ["critical", "warning", "ok", "unknown"].indexOf(stateLevel(status));
+  return rank(a) - rank(b) || a.name.localeCompare(b.name);
+}
+
+function table(title, heads, rows) {
+  if (!rows.length) return null;
+  return h(
+    "section",
+    {},
+    h("h3", {}, t(title)),
+    h(
+      "div",
+      { class: "scroll", tabindex: "0", role: "region", "aria-label": t(title) },
+      h(
+        "table",
+        {},
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            heads.map((head) => h("th", { scope: "col" }, t(head))),
+          ),
+        ),
+        h("tbody", {}, rows.flat()),
+      ),
+    ),
+  );
+}
+
+function state(name, next) {
+  const level = stateLevel(name);
+  return h(
+    "td",
+    {},
+    h("span", { class: `level ${level}` }, mark(level), t(`state.${name}`)),
+    next ? h("small", {}, ` ${next}`) : null,
+  );
+}
+
+/** A row, and below it what is wrong and what to do. */
+function withMessage(row, message, hint, width) {
+  if (!message && !hint) return [row];
+  return [
+    row,
+    h(
+      "tr",
+      { class: "says" },
+      h(
+        "td",
+        { colspan: width },
+        message ? h("p", {}, message) : null,
+        hint ? command(hint) : null,
+      ),
+    ),
+  ];
+}
+
+function checkRow({
+  name,
+  instance,
+  interval,
+  status,
+  last_run: last,
+  duration,
+  samples,
+  errors,
+  runs,
+  message,
+  hint,
+}) {
+  const row = h(
+    "tr",
+    {},
+    h("th", { scope: "row" }, name, instance ? h("small", {}, ` ${instance}`) : null),
+    state(status ?? "unknown"),
+    h("td", {}, interval ? span(interval) : "–"),
+    h("td", { title: last ? moment(last) : null }, last ? clock(last) : "–"),
+    h(
+      "td",
+      {},
+      duration === null || duration === undefined ? "–" : format(duration, unitOf("second")),
+    ),
+    h("td", {}, count(samples ?? 0)),
+    h(
+      "td",
+      { title: t("agents.of_runs", { runs: runs ?? 0 }), class: errors ? "warning" : "" },
+      count(errors ?? 0),
+    ),
+  );
+  return withMessage(row, status === "ok" ? "" : message, hint, 7);
+}
+
+function sinkRow({ name, state: how, sent, queue, dropped, errors, message, next_try: next }) {
+  const oldest = queue?.oldest ? span((now() - queue.oldest) / 1000) : "–";
+  const lost = Object.entries(dropped ?? {}).filter(([, number]) => number);
+  const row = h(
+    "tr",
+    {},
+    h("th", { scope: "row" }, name),
+    state(how ?? "unknown", next && next > now() ? t("agents.next_try", { at: clock(next) }) : ""),
+    h("td", {}, short(sent ?? 0)),
+    h(
+      "td",
+      {},
+      queue
+        ? t("agents.queue", {
+            samples: short(queue.samples),
+            bytes: format(queue.bytes, unitOf("byte")),
+          })
+        : "–",
+    ),
+    h("td", {}, oldest),
+    h(
+      "td",
+      { class: lost.length ? "warning" : "" },
+      lost.length ? lost.map(([reason, number]) => `${short(number)} ${reason}`).join(", ") : "0",
+    ),
+    h("td", { class: errors ? "warning" : "" }, count(errors ?? 0)),
+  );
+  return withMessage(row, message, "", 7);
+}
+
+function listenerRow({ name, address, state: how, message, received }) {
+  const row = h(
+    "tr",
+    {},
+    h("th", { scope: "row" }, name, h("small", {}, ` ${address ?? ""}`)),
+    state(how ?? "unknown"),
+    h("td", {}, short(received ?? 0)),
+  );
+  return withMessage(row, message, "", 3);
+}
+
+function dropsTable(drops) {
+  const rows = Object.entries(drops)
+    .filter(([, number]) => number)
+    .map(([what, number]) => [
+      h("tr", {}, h("th", { scope: "row" }, what), h("td", { class: "warning" }, count(number))),
+    ]);
+  return table("agents.drops", ["agents.what", "agents.dropped"], rows);
+}

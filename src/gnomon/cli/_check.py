@@ -150,7 +150,7 @@ def _print_outcome(
 
 def _explain(name: str, *, as_json: bool) -> None:
     kind = CHECKS.load(name)
-    module = sys.modules[kind.__module__]
+    module = sys.modules[f"{CHECKS.package}.{name}"]  # a package's face, not its inner module
     metrics = list(getattr(module, "METRICS", ()))
     settings = field_docs(kind.Settings)
     text = (module.__doc__ or "").strip()

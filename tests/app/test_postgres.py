@@ -441,6 +441,24 @@ def test_a_server_that_hangs_holds_nobody_for_long(server):
             os.kill(pid, signal.SIGCONT)
 
 
+def test_a_connection_that_is_lost_in_the_middle(server):
+    suicide = {
+        "query": "SELECT %s",
+        "metrics": {"pg_terminate_backend(pg_backend_pid())::int": ["never", "GAUGE"]},
+        "descriptors": [],
+    }
+    late = {"query": "SELECT %s", "metrics": {"1": ["late", "GAUGE"]}, "descriptors": []}
+    with Probe(server, custom_metrics=[suicide, late, late]) as probe:
+        with pytest.raises(Retryable) as caught:
+            probe.run()
+        assert str(caught.value).endswith("2 not asked, as the connection is lost")
+        assert "terminating connection due to administrator command" in str(caught.value)
+        assert probe.out.value("postgresql.database_size", db="shop") > 0
+        with pytest.raises(Retryable):
+            probe.run()
+        assert probe.out.value("postgresql.up") == 1
+
+
 def test_a_server_that_goes_and_comes_back():
     with servers.PostgreSQL() as server, Probe(server) as probe:
         probe.run()

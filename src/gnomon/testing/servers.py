@@ -25,6 +25,8 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Self, TypedDict
 
+import psutil
+
 from gnomon.core.clock import SystemClock
 
 READY = 30.0
@@ -143,9 +145,15 @@ class Server:
         """Ends it and its children at once (`kill -9`)."""
         if self.process is None:
             return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)  # its own session, hence its own group
+        children: list[psutil.Process] = []
+        with contextlib.suppress(psutil.Error):
+            children = psutil.Process(self.process.pid).children(recursive=True)
+        self.process.kill()
+        for child in children:
+            with contextlib.suppress(psutil.Error):
+                child.kill()
         self.process.wait(STOPPED)
+        psutil.wait_procs(children, STOPPED)
         self.process = None
 
     def close(self) -> None:

@@ -102,6 +102,8 @@ class _Failure(NamedTuple):
     reason: str
     denied: bool = False
     """Whether it failed for want of a privilege."""
+    asked: bool = True
+    """Whether it was sent at all."""
 
 
 class Postgres:
@@ -186,7 +188,8 @@ class Postgres:
         fetched, rows = self._kept.get(query.name, (float("-inf"), ()))
         if not query.every or now - fetched >= query.every:
             if session.broken or now >= deadline:
-                return _Failure(query.name, "connection lost" if session.broken else "no time left")
+                reason = "the connection is lost" if session.broken else "no time is left"
+                return _Failure(query.name, reason, asked=False)
             try:
                 rows = self._fetch(query, session, state, deadline)
             except psycopg.errors.InsufficientPrivilege as error:
@@ -212,9 +215,7 @@ class Postgres:
         """Raises when not everything went well."""
         where = f"PostgreSQL at {self._labels['server']}"
         if not all(failure.denied for failure in failures):
-            named = [f"{failure.query} ({failure.reason})" for failure in failures[:NAMED]]
-            more = [f"and {len(failures) - NAMED} more"] if len(failures) > NAMED else []
-            raise Retryable(f"{where} did not answer: {'; '.join(named + more)}")
+            raise Retryable(f"{where} did not answer: {_listed(failures)}")
         blind = not (state.sees_all or state.helped) and self._settings.collect_activity_metrics
         if blind or failures:
             hidden = ["the sessions of others"] if blind else []
@@ -240,6 +241,18 @@ class Postgres:
 
 
 component = Postgres
+
+
+def _listed(failures: Sequence[_Failure]) -> str:
+    """Failed queries in one line."""
+    asked = [failure for failure in failures if failure.asked]
+    parts = [f"{failure.query} ({failure.reason})" for failure in asked[:NAMED]]
+    if len(asked) > NAMED:
+        parts.append(f"and {len(asked) - NAMED} more")
+    skipped = [failure for failure in failures if not failure.asked]
+    if skipped:
+        parts.append(f"{len(skipped)} not asked, as {skipped[0].reason}")
+    return "; ".join(parts)
 
 
 def chosen(settings: Settings) -> list[Query]:

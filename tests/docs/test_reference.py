@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.core.registry import CHECKS
-from gnomon.testing import reference
+from gnomon.testing import reference, reference_manual
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference" / "checks"
 
@@ -27,5 +27,13 @@ def test_writing_removes_pages_of_checks_that_are_gone(tmp_path: Path) -> None:
     (tmp_path / "checks").mkdir()
     (tmp_path / "checks" / "gone.md").write_text("old", encoding="utf-8")
     written = reference.write(tmp_path)
-    assert sorted(written) == sorted((tmp_path / "checks").iterdir())
+    assert sorted(written) == sorted(p for p in tmp_path.rglob("*") if p.is_file())
     assert tmp_path / "checks" / "gone.md" not in written
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), list(reference_manual.pages()), ids=lambda value: value[:20]
+)
+def test_manual_is_current(name: str, text: str) -> None:
+    stored = (FOLDER.parent / name).read_text(encoding="utf-8")
+    assert stored == text, "run: make docs"

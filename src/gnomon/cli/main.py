@@ -81,31 +81,31 @@ def _dispatch(words: list[str]) -> int:
         hint = did_you_mean(name, list(VERBS))
         raise SettingsError(f"gnomon {name}: no such verb{hint} (see: gnomon --help)")
     verb = cast(Verb, importlib.import_module(f"gnomon.cli.{name}"))
-    parser = _parser(name, verb)
     try:
-        args = parser.parse_args(words[1:])
+        args = parser(name, verb).parse_args(words[1:])
     except SystemExit as stop:
         return int(stop.code or 0)
     return verb.run(args)
 
 
-def _parser(name: str, verb: Verb) -> argparse.ArgumentParser:
+def parser(name: str, verb: Verb) -> argparse.ArgumentParser:
+    """The arguments and the help of a verb."""
     examples = "\n".join(f"  {line}\n      {what}" for line, what in verb.EXAMPLES)
-    parser = argparse.ArgumentParser(
+    made = argparse.ArgumentParser(
         prog=f"gnomon {name}",
         description=VERBS[name],
         epilog=f"examples:\n{examples}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    verb.add_arguments(parser)
-    common = parser.add_argument_group("common")
+    verb.add_arguments(made)
+    common = made.add_argument_group("common")
     common.add_argument("--config", metavar="FILE", help="settings file (default: see the docs)")
     common.add_argument("--data", metavar="DIR", help="data folder (env GNOMON_DATA)")
     common.add_argument("--server", metavar="URL", help="server to speak to (env GNOMON_SERVER)")
     common.add_argument("--json", action="store_true", help="print JSON, for scripts")
     common.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
-    return parser
+    return made
 
 
 def _overview() -> str:

@@ -1,7 +1,7 @@
-"""Makes the reference pages of checks from the code: `python -m gnomon.testing.reference FOLDER`.
+"""Makes reference pages from the code: `python -m gnomon.testing.reference FOLDER`.
 
-A page has the text of the check's module, its settings, metrics and service checks, and an example
-file. Nothing on it is written by hand, so it cannot drift; a test compares what is stored with what
+The page of a check has the text of its module, its settings, metrics and service checks, and an
+example file; the pages of the command and of the settings files are in `reference_manual`. Nothing on it is written by hand, so it cannot drift; a test compares what is stored with what
 would be made.
 """
 
@@ -98,7 +98,7 @@ def page(check: str) -> str:
         "",
         f"File `conf.d/{check}.yaml`. {COMMON}",
         "",
-        *_settings(kind.Settings),
+        *settings_tables(kind.Settings),
         "## Metrics",
         "",
         *_table(
@@ -132,7 +132,7 @@ def _when(check: str, kind: Any) -> str:
     )
 
 
-def _settings(of: type[Any], title: str = "") -> list[str]:
+def settings_tables(of: type[Any], title: str = "") -> list[str]:
     """Tables of a settings class, and of those its fields hold."""
     info = cast(mi.StructType, mi.type_info(of))
     docs = field_docs(of)
@@ -151,7 +151,7 @@ def _settings(of: type[Any], title: str = "") -> list[str]:
     lines += [*_table(("key", "type", "default", "what"), rows), ""]
     for field in info.fields:
         for inner in _structs(field.type):
-            lines += _settings(inner.cls, f"`{field.encode_name}`")
+            lines += settings_tables(inner.cls, f"`{field.encode_name}`")
     return lines
 
 
@@ -244,16 +244,19 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def write(folder: Path) -> list[Path]:
-    """Writes all pages below `folder`/checks and removes those of checks that are gone."""
+    """Writes all pages below `folder` and removes those of checks that are gone."""
+    from gnomon.testing import reference_manual  # noqa: PLC0415  # it uses the tables of this module
+
     checks = folder / "checks"
     checks.mkdir(parents=True, exist_ok=True)
-    written = [checks / name for name, _ in pages()]
-    for name, text in pages():
-        (checks / name).write_text(text, encoding="utf-8")
+    texts = {checks / name: text for name, text in pages()}
+    texts |= {folder / name: text for name, text in reference_manual.pages()}
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
     for file in checks.glob("*.md"):
-        if file not in written:
+        if file not in texts:
             file.unlink()
-    return written
+    return list(texts)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gnomon.core.errors import SettingsError
-from gnomon.core.settings import plain
-from gnomon.server.config import Address, address, bind, load
+from gnomon.core.settings import Located, plain
+from gnomon.server import config
+from gnomon.server.config import Address, ServerSettings, address, bind, load
 
 
 def write(tmp_path, text: str):
@@ -113,3 +117,28 @@ def test_an_address_of_another_machine_is_said_so():
         bind(Address("192.0.2.1", 0))
     with pytest.raises(SettingsError, match="is not an address here"):
         bind(Address("no-such-host.invalid", 0))
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+KEYS = st.sampled_from([*ServerSettings.__struct_fields__, "unknown"])
+SIZES = st.sampled_from(["1MB", "5 m", "-1", "1e3", "7 parsecs", ":8420", "[::1]:99"])
+
+
+@given(st.dictionaries(KEYS, VALUES | SIZES | st.fixed_dictionaries({}, optional={"body": VALUES})))
+def test_any_settings_are_taken_or_explained(data):
+    file = Path("server.yaml")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config, "read_yaml", lambda path: Located(data, str(path), {}))
+        try:
+            said = load(file)
+        except SettingsError as error:
+            said = str(error)
+    if isinstance(said, str):
+        assert said.startswith("server.yaml: ")
+        assert "\n" not in said

@@ -5,6 +5,8 @@ import operator
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gnomon.codecs import json_lines
 from gnomon.core.model import Batch, Event, Kind, Metric, Sample, Series, labels_of
@@ -146,3 +148,22 @@ def test_deleted_samples_are_gone(server):
     assert sorted(sample.value for sample in exported(server, **ALL)) == [0, 0, 1, 2]
     assert post(path, params={"match[]": ['{x="1"}', '{x="2"}']}).status == 204
     assert exported(server, **ALL) == []
+
+
+@pytest.mark.parametrize("path", ["/api/v1/export", "/api/v1/events"])
+def test_any_parameters_are_answered(path):
+    names = ["match[]", "match", "start", "end", "from", "to", "tags", "limit", "metadata"]
+    texts = st.text(max_size=20) | st.sampled_from(
+        ['{a="b"}', "up", "-1h", "1e9", '{__name__=~"("}']
+    )
+    with memory_server() as server:
+        put(server, [Sample(Series.of("up", a="b"), NOW, 1.0)])
+
+        @given(st.dictionaries(st.sampled_from(names), texts))
+        def check(params):
+            answer = server.client.get(path, params)
+            assert answer.status in (200, 400)
+            if answer.status == 400:
+                assert answer.json()["error"]
+
+        check()

@@ -1,1 +1,5 @@
-"""HTTP APIs for queries and status."""
+"""HTTP APIs for queries and status.
+
+Every module here that has `routes(server: Server) -> list[BaseRoute]` is part of the application;
+`web/app.py` finds it by itself.
+"""

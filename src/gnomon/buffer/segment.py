@@ -10,6 +10,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -166,6 +167,9 @@ class SegmentWriter:
         self.segment = segment
         self._before = before
         self._dictionary = native.Dictionary()
+        # Definitions are written again with the batch after theirs, so that damage to one place does
+        # not take away the meaning of all that follows.
+        self._again = b""
         head = HEAD.pack(segment.epoch, sequence, before) + segment.agent.encode()
         start = SEGMENT_MAGIC + frame(RecordKind.HEAD, head, segment.seed)
         self._file = files.create(segment.path)
@@ -184,25 +188,30 @@ class SegmentWriter:
         head = BatchHead(sequence, put, len(batch), self._before)
         columns = native.compress(_encode(native.pack([batch], self._dictionary)), _LEVEL)
         record = frame(RecordKind.BATCH, BATCH.pack(*head) + columns, segment.seed)
-        definitions = b""
+        new = b""
         if self._dictionary.pending:
             content = native.compress(_encode(self._dictionary.take()), _LEVEL)
-            definitions = frame(RecordKind.DEFINITIONS, content, segment.seed)
-        # Twice, so that damage to one place does not take the meaning of all that follows.
-        data = b"".join((definitions, record, definitions))
-        start = segment.size
+            new = frame(RecordKind.DEFINITIONS, content, segment.seed)
+        # The batch stands last, so that a write that is cut short has nothing of it.
+        at = self._write(self._again, new, record)
+        for start, part in zip(at, (self._again, new), strict=False):
+            if part:
+                segment.definitions.append((start, len(part)))
+        self._again = new
+        self._before += len(batch)
+        return segment.add(head, (at[2], len(record)))
+
+    def _write(self, *parts: bytes) -> list[int]:
+        """Appends; the offset of each part."""
+        start = self.segment.size
         try:
-            self._file.write(start, data)
+            self._file.write(start, b"".join(parts))
         except OSError:
             with suppress(OSError):
                 self._file.truncate(start)
             raise
-        if definitions:
-            segment.definitions.append((start, len(definitions)))
-            segment.definitions.append((start + len(data) - len(definitions), len(definitions)))
-        segment.size = start + len(data)
-        self._before += len(batch)
-        return segment.add(head, (start + len(definitions), len(record)))
+        *offsets, self.segment.size = accumulate(map(len, parts), initial=start)
+        return offsets
 
     def close(self) -> None:
         """Nothing more is written."""

@@ -66,8 +66,9 @@ class SegmentLog:
         self._before = 0
         self._writer: SegmentWriter | None = None
         self._reader: SegmentReader | None = None
-        self._unsynced: dict[Path, None] = {}
-        self._folder_changed = False
+        # A process that was killed may not have come to sync what it left.
+        self._unsynced = dict.fromkeys(segment.path for segment in self.segments)
+        self._folder_changed = bool(self.segments)
         with suppress(OSError):
             self._journal.rewrite(self.segments)
 

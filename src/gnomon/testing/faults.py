@@ -262,5 +262,7 @@ def _apply(content: bytearray, change: tuple[int, bytes] | int) -> None:
         del content[change:]
         return
     offset, data = change
+    if not data:
+        return
     content.extend(bytes(max(0, offset - len(content))))
     content[offset : offset + len(data)] = data

@@ -28,8 +28,14 @@ def count_values(values: Float64s) -> Int64s:
 def _sum(values: Float64s, sizes: Sizes) -> Float64s:
     del sizes
     present = ~np.isnan(values)
-    total = np.where(present, values, 0.0).sum(axis=0)
-    return np.where(present.any(axis=0), total, np.nan)
+    return np.where(present.any(axis=0), _added(np.where(present, values, 0.0)), np.nan)
+
+
+def _added(values: Float64s) -> Float64s:
+    """Row after row; NumPy adds a single column in another order."""
+    if values.shape[1] == 1 and len(values):
+        return np.cumsum(values, axis=0)[-1]
+    return values.sum(axis=0)
 
 
 def _average(values: Float64s, sizes: Sizes) -> Float64s:
@@ -38,7 +44,7 @@ def _average(values: Float64s, sizes: Sizes) -> Float64s:
 
 
 def _average_zero(values: Float64s, sizes: Sizes) -> Float64s:
-    return np.where(np.isnan(values), 0.0, values).sum(axis=0) / np.maximum(sizes, 1)
+    return _added(np.where(np.isnan(values), 0.0, values)) / np.maximum(sizes, 1)
 
 
 def _median(values: Float64s, sizes: Sizes) -> Float64s:

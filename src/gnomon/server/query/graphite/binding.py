@@ -96,6 +96,10 @@ def _float(value: Any) -> float:
     return float(value)
 
 
+def _number(value: Any) -> int | float:
+    return value if isinstance(value, int) else float(value)
+
+
 def _integer(value: Any) -> int:
     if isinstance(value, float) and not value.is_integer():
         raise ValueError
@@ -135,6 +139,7 @@ _CONVERTERS: Mapping[ParamType, Callable[[Any], Any]] = {
     ParamType.INTEGER_OR_INFINITY: _integer_or_infinity,
     ParamType.INTERVAL: _interval,
     ParamType.NODE: _integer,
+    ParamType.NUMBER: _number,
     ParamType.SERIES_LIST: _series_list,
     ParamType.SERIES_LISTS: _series_lists,
     ParamType.STRING: str,

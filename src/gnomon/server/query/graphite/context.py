@@ -65,8 +65,10 @@ class Context:
         return replace(self, start=start, end=end)
 
     def fetch(self, expression: str) -> SeriesList:
-        """What the source has, marked with what it was found by."""
-        found = self.source.fetch(expression, self.start, self.end)
+        """What the source has up to now, marked with what it was found by."""
+        if self.start > self.now:
+            return []
+        found = self.source.fetch(expression, self.start, min(self.end, self.now))
         factor = self.state.x_files_factor
         return [series.but(path_expression=expression, x_files_factor=factor) for series in found]
 

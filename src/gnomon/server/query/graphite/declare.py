@@ -28,6 +28,8 @@ class ParamType(StrEnum):
     INTEGER_OR_INTERVAL = "intOrInterval"
     INTEGER_OR_INFINITY = "intOrInf"
     NODE = "node"
+    NUMBER = "number"
+    """Only as what a parameter `accepts`: whole or not, as it was written."""
     NODE_OR_TAG = "nodeOrTag"
     SERIES_LIST = "seriesList"
     SERIES_LISTS = "seriesLists"

@@ -8,6 +8,7 @@ from datetime import UTC, tzinfo
 
 import numpy as np
 
+from gnomon.core.model import Series
 from gnomon.server.query.graphite.catalogue import FUNCTIONS
 from gnomon.server.query.graphite.context import Context, State
 from gnomon.server.query.graphite.evaluate import call, evaluate
@@ -48,6 +49,7 @@ class Engine:
         self._limits = limits or Limits()
         self._random = random or np.random.default_rng().random
         self._compared = (-1, 0)  # how many series there were, and when
+        self._steps: dict[Series, int] = {}
         self.tree = Tree()
 
     def refresh(self, now: int) -> Tree:
@@ -56,6 +58,8 @@ class Engine:
         known, when = self._compared
         if count != known or not 0 <= now - when < _STALE:
             self.tree.refresh(self._store.series([]))
+            if len(self._steps) > 2 * len(self.tree):  # most are of series that are gone
+                self._steps.clear()
             self._compared = (count, now)
         return self.tree
 
@@ -65,7 +69,7 @@ class Engine:
             start=question.start,
             end=question.end,
             now=question.now,
-            source=StoreSource(self._store, self.tree, self._limits),
+            source=StoreSource(self._store, self.tree, self._limits, self._steps),
             evaluate=evaluate,
             call=call,
             functions=FUNCTIONS,

@@ -9,6 +9,8 @@ holds the newest sample of `T <= t < T + step`, as a Whisper file does.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from gnomon.server.query.graphite.timeseries import Float64s, Int64s
@@ -23,18 +25,28 @@ _SETTLED = 3
 """So many equal gaps are an interval."""
 
 
-def steps(frame: Frame) -> Int64s:
-    """The step of each series in seconds; 0 where fewer than two samples tell nothing."""
-    owners = np.repeat(np.arange(len(frame.series)), np.diff(frame.offsets))
-    if len(owners) < 2:
-        return np.zeros(len(frame.series), dtype=np.int64)
+class Steps(NamedTuple):
+    """What the samples of each series say of its step, in seconds; 0 where they say nothing."""
+
+    told: Int64s
+    """From at least three gaps."""
+    hinted: Int64s
+    """From any gap: its smallest."""
+
+
+def steps(frame: Frame) -> Steps:
+    """The steps of all series of a frame."""
+    count = len(frame.series)
+    owners = np.repeat(np.arange(count), np.diff(frame.offsets))
     inside = owners[1:] == owners[:-1]
     gaps = snapped(np.diff(frame.timestamps)[inside] / 1000.0)
     owners = owners[1:][inside]
-    if not len(gaps):
-        return np.zeros(len(frame.series), dtype=np.int64)
-    return np.maximum(
-        _longest(gaps, owners, len(frame.series)), _newest(gaps, owners, len(frame.series))
+    hinted = np.full(count, np.iinfo(np.int64).max)
+    np.minimum.at(hinted, owners, gaps)
+    numbers = np.bincount(owners, minlength=count)
+    told = np.maximum(_longest(gaps, owners, count), _newest(gaps, owners, count))
+    return Steps(
+        np.where(numbers >= _SETTLED, told, 0).astype(np.int64), np.where(numbers > 0, hinted, 0)
     )
 
 
@@ -68,18 +80,17 @@ def _newest(gaps: Int64s, owners: Int64s, count: int) -> Int64s:
     ends = np.searchsorted(owners, np.arange(count), side="right")
     starts = np.searchsorted(owners, np.arange(count), side="left")
     known = ends - starts >= _SETTLED
+    if not known.any():
+        return np.zeros(count, dtype=np.int64)
     last = [gaps[np.maximum(ends - 1 - back, 0)] for back in range(_SETTLED)]
     agreed = known & np.all(np.array(last) == last[0], axis=0)
     return np.where(agreed, last[0], 0)
 
 
-def common_step(found: Int64s) -> int:
-    """The step most series have, for those that cannot tell."""
-    told = found[found > 0]
-    if not len(told):
-        return DEFAULT_STEP
-    values, counts = np.unique(told, return_counts=True)
-    return int(values[np.argmax(counts)])
+def common(told: Int64s) -> int:
+    """The step most series have; 0 when none is told."""
+    values, counts = np.unique(told[told > 0], return_counts=True)
+    return int(values[np.argmax(counts)]) if len(values) else 0
 
 
 def window(start: int, end: int, step: int) -> tuple[int, int]:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from gnomon.core.errors import LimitExceeded
-from gnomon.core.model import NAME_LABEL, Series
-from gnomon.server.query.graphite import sampling, tagged
-from gnomon.server.query.graphite.grammar import Call, Literal, TargetError, parse
-from gnomon.server.query.graphite.names import parse_tagged, tagged_path, tags_of
+from gnomon.core.model import Series
+from gnomon.server.query.graphite import sampling
+from gnomon.server.query.graphite.names import tags_of
+from gnomon.server.query.graphite.selection import Selection, select, selecting
 from gnomon.server.query.graphite.timeseries import SeriesList, TimeSeries, nothing
 from gnomon.server.query.graphite.tree import Tree
-from gnomon.server.store.interface import Float64s, Frame, Int64s, Matcher, MatchOp, Store
+from gnomon.server.store.interface import Frame, Int64s, Store
 
-_MOST_ALTERNATIVES = 500
 _MOST_EVENTS = 100_000
+_LOOK_BACK = 6 * 3600
+"""Seconds before the window in which steps are looked for."""
 
 
 class Limits(NamedTuple):
@@ -28,19 +28,19 @@ class Limits(NamedTuple):
     samples: int = 50_000_000
 
 
-class Selection(NamedTuple):
-    """What an expression stands for: the series behind each answered name."""
-
-    named: Mapping[str, Sequence[Series]]
-    matchers: Sequence[Matcher]
-    """Select at least these series."""
-
-
 class StoreSource:
     """The `Source` of one request: what was fetched once is not fetched again."""
 
-    def __init__(self, store: Store, tree: Tree, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        tree: Tree,
+        limits: Limits | None = None,
+        steps: dict[Series, int] | None = None,
+    ) -> None:
+        """`steps`: the last known step of each series, kept from request to request."""
         self._store = store
+        self._steps = {} if steps is None else steps
         self._tree = tree
         self._limits = limits or Limits()
         self._fetched: dict[tuple[str, int, int], SeriesList] = {}
@@ -50,7 +50,7 @@ class StoreSource:
         """See `Source`."""
         key = (expression, start, end)
         if key not in self._fetched:
-            self._fetched[key] = self._read(self.select(expression), start, end)
+            self._fetched[key] = self._read(select(expression, self._store, self._tree), start, end)
         return self._fetched[key]
 
     def event_times(self, tags: Sequence[str], start: int, end: int) -> Sequence[int]:
@@ -60,22 +60,6 @@ class StoreSource:
         return sorted(
             event.timestamp // 1000 for event in found if wanted <= event_tags(event.labels)
         )
-
-    def select(self, expression: str) -> Selection:
-        """The series of a path, a glob, a path with tags or a `seriesByTag(...)`."""
-        if expression.startswith("seriesByTag("):
-            matchers = tagged.matchers(_tag_expressions(expression))
-            found = self._store.series(matchers)
-            return Selection({tagged_path(one): (one,) for one in found}, matchers)
-        if ";" in expression:
-            name, labels = parse_tagged(expression)
-            matchers = [Matcher(NAME_LABEL, MatchOp.EQUAL, name)]
-            matchers += [Matcher(label, MatchOp.EQUAL, value) for label, value in labels]
-            found = [one for one in self._store.series(matchers) if one.labels == labels]
-            return Selection({expression: found} if found else {}, matchers)
-        leaves = self._tree.leaves(expression)
-        every = [series for leaf in leaves for series in leaf.node.series]
-        return Selection({leaf.path: leaf.node.series for leaf in leaves}, selecting(every))
 
     def _read(self, selection: Selection, start: int, end: int) -> SeriesList:
         if not selection.named:
@@ -92,36 +76,60 @@ class StoreSource:
                 f"this asks for more than {self._limits.samples} samples; "
                 "narrow the path or the time range"
             )
-        return _answered(selection, _without_nan(frame), start, end)
+        return self._answered(selection, _without_nan(frame), start, end)
 
+    def _learn(self, series: Sequence[Series], start: int, end: int) -> None:
+        """Looks further back for the steps of series whose samples in the window do not tell them.
 
-def selecting(series: Sequence[Series]) -> list[Matcher]:
-    """Few matchers that select at least these series, and not many more."""
-    found = [_among(NAME_LABEL, {one.name for one in series})]
-    for label, _ in series[0].labels if series else ():
-        values = {one.label(label) for one in series}
-        if "" not in values and len(values) <= _MOST_ALTERNATIVES:
-            found.append(_among(label, values))
-    return found
+        Once for each series: what is not found then is told by its samples when it has some.
+        """
+        frame = self._store.raw(selecting(series), (start - _LOOK_BACK) * 1000, end * 1000 + 999)
+        told = sampling.steps(_without_nan(frame)).told
+        found = dict(zip(frame.series, told.tolist(), strict=True))
+        self._steps.update({one: found.get(one, 0) for one in series})
 
+    def _answered(self, selection: Selection, frame: Frame, start: int, end: int) -> SeriesList:
+        """Each name with its points at its step."""
+        wanted = self._by_step(selection, frame, start, end)
+        answered: SeriesList = []
+        for step, entries in wanted.items():
+            first, last = sampling.window(start, end, step)
+            present = np.array([row for _, row in entries if row >= 0], dtype=np.int64)
+            lines = iter(sampling.sampled(frame, present, first, last, step))
+            for name, row in entries:
+                values = next(lines) if row >= 0 else nothing((last - first) // step)
+                tags = tags_of(selection.named[name][0])
+                answered.append(TimeSeries(name, first, last, step, values, tags=tags))
+        answered.sort(key=lambda series: series.name)
+        return answered
 
-def _among(label: str, values: Iterable[str]) -> Matcher:
-    distinct = sorted(values)
-    if len(distinct) == 1:
-        return Matcher(label, MatchOp.EQUAL, distinct[0])
-    return Matcher(label, MatchOp.REGEX, "|".join(map(re.escape, distinct)))
+    def _by_step(
+        self, selection: Selection, frame: Frame, start: int, end: int
+    ) -> Mapping[int, list[tuple[str, int]]]:
+        """Names and where their samples are (-1: nowhere) for each step.
 
-
-def _tag_expressions(expression: str) -> list[str]:
-    call = parse(expression)
-    if not isinstance(call, Call) or not call.arguments:
-        raise TargetError("seriesByTag() needs at least one tag expression")
-    found: list[str] = []
-    for argument in call.arguments:
-        if not isinstance(argument, Literal) or not isinstance(argument.value, str):
-            raise TargetError("seriesByTag() takes tag expressions in quotes")
-        found.append(argument.value)
-    return found
+        The step is that of the samples. Where they are too few to tell, it is what it was known to
+        be, or else what most of the others have.
+        """
+        rows = {series: row for row, series in enumerate(frame.series)}
+        steps = sampling.steps(frame)
+        usual = sampling.common(steps.told)
+        where = {
+            name: (members[0], _best_row(members, rows, frame))
+            for name, members in selection.named.items()
+        }
+        for first, row in where.values():
+            if row >= 0 and steps.told[row]:
+                self._steps[first] = int(steps.told[row])
+        unknown = [first for first, _ in where.values() if first not in self._steps]
+        if unknown:
+            self._learn(unknown, start, end)
+        wanted: dict[int, list[tuple[str, int]]] = {}
+        for name, (first, row) in where.items():
+            hinted = int(steps.hinted[row]) if row >= 0 else 0
+            step = self._steps[first] or usual or hinted or sampling.DEFAULT_STEP
+            wanted.setdefault(step, []).append((name, row))
+        return wanted
 
 
 def event_tags(labels: Iterable[tuple[str, str]]) -> set[str]:
@@ -140,29 +148,6 @@ def _without_nan(frame: Frame) -> Frame:
     )
 
 
-def _answered(selection: Selection, frame: Frame, start: int, end: int) -> SeriesList:
-    """Each name with its points; those without any get the step of their neighbours."""
-    rows = {series: row for row, series in enumerate(frame.series)}
-    steps = sampling.steps(frame)
-    usual = sampling.common_step(steps)
-    wanted: dict[int, list[tuple[str, int]]] = {}
-    for name, members in selection.named.items():
-        row = _best_row(members, rows, frame)
-        step = int(steps[row]) if row >= 0 else 0
-        wanted.setdefault(step or usual, []).append((name, row))
-    described = {name: tags_of(members[0]) for name, members in selection.named.items()}
-    answered: SeriesList = []
-    for step, entries in wanted.items():
-        first, last = sampling.window(start, end, step)
-        present = [row for _, row in entries if row >= 0]
-        values = iter(sampling.sampled(frame, np.array(present, dtype=np.int64), first, last, step))
-        for name, row in entries:
-            line = next(values) if row >= 0 else nothing((last - first) // step)
-            answered.append(_time_series(name, described[name], (first, last, step), line))
-    answered.sort(key=lambda series: series.name)
-    return answered
-
-
 def _best_row(members: Sequence[Series], rows: Mapping[Series, int], frame: Frame) -> int:
     """Where the samples of a name are: of series that share it, those that have most; else -1."""
     present = [rows[member] for member in members if member in rows]
@@ -171,10 +156,3 @@ def _best_row(members: Sequence[Series], rows: Mapping[Series, int], frame: Fram
 
 def _size(offsets: Int64s, row: int) -> int:
     return int(offsets[row + 1] - offsets[row])
-
-
-def _time_series(
-    name: str, tags: Mapping[str, str], when: tuple[int, int, int], values: Float64s
-) -> TimeSeries:
-    first, last, step = when
-    return TimeSeries(name, first, last, step, values, tags=tags)

@@ -7,7 +7,7 @@ from gnomon.server.query.graphite.context import Context
 from gnomon.server.query.graphite.declare import SERIES, Group, Param, ParamType, function
 from gnomon.server.query.graphite.grammar import TargetError
 from gnomon.server.query.graphite.naming import Node, grouped
-from gnomon.server.query.graphite.timeseries import SeriesList
+from gnomon.server.query.graphite.timeseries import SeriesList, TimeSeries
 
 _CALLBACK = Param("callback", ParamType.AGGREGATION_OR_FUNCTION, required=True)
 
@@ -88,3 +88,76 @@ def group_by_tags(
 def _tags(path: str) -> dict[str, str]:
     name, *pairs = path.split(";")
     return {**dict(pair.split("=", 1) for pair in pairs), "name": name}
+
+
+@function(
+    "mapSeries",
+    Group.COMBINE,
+    SERIES,
+    Param("mapNodes", ParamType.NODE_OR_TAG, required=True, multiple=True),
+    aliases=("map",),
+)
+def map_series(series_list: SeriesList, *nodes: Node) -> list[SeriesList]:
+    """Series in groups that share these nodes, for `reduceSeries`."""
+    return list(grouped(series_list, nodes).values())
+
+
+@function(
+    "reduceSeries",
+    Group.COMBINE,
+    Param("seriesLists", ParamType.SERIES_LISTS, required=True),
+    Param("reduceFunction", ParamType.STRING, required=True),
+    Param("reduceNode", ParamType.NODE, required=True),
+    Param("reduceMatchers", ParamType.STRING, required=True, multiple=True),
+    aliases=("reduce",),
+)
+def reduce_series(
+    context: Context, series_lists: list[SeriesList], callback: str, node: int, *matchers: str
+) -> SeriesList:
+    """Calls a function with the series of each group whose node is one of these, in this order.
+
+    `reduceSeries(mapSeries(servers.*.disk.*, 1), "asPercent", 3, "used", "total")`
+    """
+    groups: dict[str, dict[str, TimeSeries]] = {}
+    for series in (series for part in series_lists for series in part):
+        nodes = series.name.split(".")
+        if -len(nodes) <= node < len(nodes) and nodes[node] in matchers:
+            key = f"{'.'.join(nodes[:node])}.reduce.{callback}"
+            groups.setdefault(key, {})[nodes[node]] = series
+    return [
+        series.but(name=key)
+        for key, found in groups.items()
+        if len(found) == len(set(matchers))
+        for series in context.call(context, callback, *([found[name]] for name in matchers))[:1]
+    ]
+
+
+@function(
+    "applyByNode",
+    Group.COMBINE,
+    SERIES,
+    Param("nodeNum", ParamType.NODE, required=True),
+    Param("templateFunction", ParamType.STRING, required=True),
+    Param("newName", ParamType.STRING),
+)
+def apply_by_node(
+    context: Context, series_list: SeriesList, node: int, template: str, name: str | None = None
+) -> SeriesList:
+    """Evaluates a target for each path up to a node, `%` standing for it.
+
+    `applyByNode(servers.*.disk.used, 1, "divideSeries(%.disk.used, sumSeries(%.disk.*))", "%.share")`
+    """
+    prefixes = {".".join(series.name.split(".")[: node + 1]) for series in series_list}
+    results: SeriesList = []
+    for prefix in sorted(prefixes):
+        for series in context.evaluate(context, template.replace("%", prefix)):
+            called = name.replace("%", prefix) if name else series.name
+            results.append(
+                series.but(
+                    name=called,
+                    path_expression=prefix,
+                    start=series_list[-1].start,
+                    end=series_list[-1].end,
+                )
+            )
+    return results

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gnomon.server.query.graphite.buckets import interval
+from gnomon.server.query.graphite.compression import compressed
 from gnomon.server.query.graphite.context import Context
 from gnomon.server.query.graphite.declare import SERIES, Group, Param, ParamType, function
 from gnomon.server.query.graphite.gaps import filled_forward
@@ -139,3 +140,11 @@ def _changes(values: Float64s) -> Float64s:
     last = _before(filled_forward(values))
     both = ~np.isnan(values) & ~np.isnan(last)
     return (both & (values != last)).astype(np.float64)
+
+
+@function("compressPeriodicGaps", Group.TRANSFORM, SERIES)
+def compress_periodic_gaps(series_list: SeriesList) -> SeriesList:
+    """Takes out gaps that come regularly, as of data written less often than its step says."""
+    return [
+        compressed(series.named(f"compressPeriodicGaps({series.name})")) for series in series_list
+    ]

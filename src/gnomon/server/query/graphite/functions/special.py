@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from gnomon.server.query.graphite.aggregation import CONSOLIDATIONS
+from gnomon.server.query.graphite.aggregation import CONSOLIDATIONS, over_time
 from gnomon.server.query.graphite.context import Context
 from gnomon.server.query.graphite.declare import SERIES, Group, Param, ParamType, function
+from gnomon.server.query.graphite.formatting import in_units
 from gnomon.server.query.graphite.grammar import TargetError
+from gnomon.server.query.graphite.lines import constant
 from gnomon.server.query.graphite.naming import sub_path
-from gnomon.server.query.graphite.timeseries import SeriesList, TimeSeries, floats
+from gnomon.server.query.graphite.timeseries import SeriesList, TimeSeries
 
 
 @function("constantLine", Group.SPECIAL, Param("value", ParamType.FLOAT, required=True))
 def constant_line(context: Context, value: float) -> SeriesList:
     """A horizontal line; `constantLine(42)` is called `42.0`."""
-    return [line(context, value)]
-
-
-def line(context: Context, value: float) -> TimeSeries:
-    """A horizontal line of three points."""
-    return TimeSeries(
-        str(value),
-        context.start,
-        context.end,
-        int((context.end - context.start) / 2.0),
-        floats([value] * 3),
-        path_expression=f"constantLine({value})",
-        x_files_factor=context.state.x_files_factor,
-    )
+    return [constant(context, value)]
 
 
 @function(
@@ -130,4 +121,35 @@ def events(context: Context, *tags: str) -> SeriesList:
             consolidation="sum",
             x_files_factor=context.state.x_files_factor,
         )
+    ]
+
+
+@function(
+    "cactiStyle",
+    Group.SPECIAL,
+    SERIES,
+    Param("system", ParamType.STRING, options=("si", "binary")),
+    Param("units", ParamType.STRING),
+)
+def cacti_style(
+    series_list: SeriesList, system: str | None = None, units: str | None = None
+) -> SeriesList:
+    """Appends columns with the newest, largest and smallest value to the names.
+
+    `cactiStyle(*.net.bytes_out, "si", "b")`
+    """
+    called = max((len(series.name) for series in series_list), default=0)
+    columns: list[list[str]] = []
+    for title, func in (("Current", "last"), ("Max", "max"), ("Min", "min")):
+        values = [over_time(func, series.values) for series in series_list]
+        whole = [
+            in_units(int(value) if value and math.isfinite(value) else 3, system, units)
+            for value in values
+        ]
+        width = max(map(len, whole), default=0) + 3
+        texts = ["nan" if math.isnan(value) else in_units(value, system, units) for value in values]
+        columns.append([f"{title}:{text:<{width}}" for text in texts])
+    return [
+        series.but(name=f"{series.name:<{called}} {' '.join(parts)} ")
+        for series, *parts in zip(series_list, *columns, strict=True)
     ]

@@ -161,7 +161,7 @@ def _logit(values: Float64s) -> Float64s:
     "log",
     Group.TRANSFORM,
     SERIES,
-    Param("base", ParamType.INTEGER, default=10, accepts=ParamType.FLOAT),
+    Param("base", ParamType.INTEGER, default=10, accepts=ParamType.NUMBER),
 )
 def logarithm(series_list: SeriesList, base: float = 10) -> SeriesList:
     """The logarithm of each value, for a logarithmic axis: `log(a.b, 2)`."""
@@ -263,7 +263,10 @@ def _defaulted(values: Float64s, default: float, there: Int64s | None) -> Float6
     if there is None:
         return np.where(np.isnan(values), default, values)
     both = stacked([values, np.where(there > 0, default, np.nan)])
-    return np.where(np.isnan(both[:1]), both[1:], both[:1]).ravel()
+    filled_up = np.where(np.isnan(both[:1]), both[1:], both[:1]).ravel()
+    return filled_up[
+        len(filled_up) - len(values) :
+    ]  # where the reference is longer, its end counts
 
 
 @function("isNonNull", Group.TRANSFORM, SERIES)

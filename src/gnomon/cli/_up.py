@@ -98,9 +98,9 @@ class Up:
 
     def _start(self) -> None:
         self._server.start()
+        self._agent.start()  # at once: what it finds before the server answers waits in its buffer
         if not self._wait(lambda: self._get("/-/ready") is not None, self._server):
             return
-        self._agent.start()
         me = self._wait(self._own_agent, self._agent)
         if self._stopping.is_set():
             return

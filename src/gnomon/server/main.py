@@ -17,6 +17,7 @@ import ssl
 import threading
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -28,7 +29,7 @@ from gnomon import __version__
 from gnomon.core.clock import Clock, SystemClock
 from gnomon.core.errors import Corrupt, Permanent, SettingsError
 from gnomon.core.settings import plain
-from gnomon.core.telemetry import Telemetry
+from gnomon.core.telemetry import Telemetry, counter, gauge
 from gnomon.runtime.ticker import Ticker
 from gnomon.server.config import Address, ServerSettings, address, bind, tls_context
 from gnomon.server.fleet.inventory import Inventory
@@ -38,6 +39,9 @@ from gnomon.server.store.interface import Store
 from gnomon.server.store.writer import GroupWriter
 from gnomon.server.web.app import build
 from gnomon.server.web.context import Server
+
+CONNECTIONS = gauge("gnomon.http.connections", "Connections that are open.")
+REFUSED = counter("gnomon.http.refused", "Connections closed over a limit, by reason.")
 
 MAINTENANCE = 60.0
 """Seconds between two rounds of `Store.maintain`."""
@@ -79,7 +83,8 @@ def serve(
         app = build(server, ingest, settings.api_keys)
         url = url_of(at, listener, tls=tls is not None)
         log.info("server %s: listening on %s, data in %s", __version__, url, folder)
-        HttpServer(app, settings, tls, lambda: ready(url) if ready else None).run([listener])
+        http = HttpServer(app, settings, tls, telemetry, lambda: ready(url) if ready else None)
+        http.run([listener])
         log.info("stopping")
     return 0
 
@@ -145,19 +150,21 @@ class HttpServer(uvicorn.Server):
         app: ASGIApp,
         settings: ServerSettings,
         tls: ssl.SSLContext | None,
+        telemetry: Telemetry,
         started: Callable[[], None],
     ) -> None:
         """`started` is called once requests are answered."""
+        telemetry.observe(CONNECTIONS, lambda: len(self.server_state.connections))
         super().__init__(
             uvicorn.Config(
                 app,
-                http=_http_protocol(),
+                http=_http_protocol(settings.limits.connections, telemetry),
                 lifespan="off",
                 log_config=None,
+                log_level="error",
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                limit_concurrency=settings.limits.connections,
                 timeout_keep_alive=KEEP_ALIVE,
                 timeout_graceful_shutdown=max(1, round(settings.stop_time)),
                 ssl_context_factory=(lambda _config, _default: tls) if tls else None,
@@ -193,10 +200,14 @@ class HttpServer(uvicorn.Server):
         self.should_exit = True
 
 
-def _http_protocol() -> Any:
+def _http_protocol(connections: int, telemetry: Telemetry) -> Any:
     """The fast parser with bounds, or where it is not installed the one in plain Python."""
     try:
         from gnomon.server.web.http_protocol import BoundedHttp  # noqa: PLC0415
     except ImportError:
         return "h11"
-    return BoundedHttp
+
+    def refused(reason: str) -> None:
+        telemetry.value(REFUSED, reason=reason).add()
+
+    return partial(BoundedHttp, connections, refused)

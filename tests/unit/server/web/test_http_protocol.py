@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
+from gnomon.core.telemetry import Telemetry
 from gnomon.server.config import Address, ServerSettings, bind
+from gnomon.server.ingest.limits import Limits
 from gnomon.server.main import HttpServer
 from gnomon.server.web import http_protocol
 
@@ -23,12 +25,24 @@ async def app(scope, receive, send):
 
 
 @pytest.fixture
-def connect():
+def telemetry():
+    return Telemetry()
+
+
+def refused(telemetry: Telemetry) -> dict[str, float]:
+    """Closed connections by reason."""
+    found = (s for s in telemetry.samples(0) if s.series.name == "gnomon.http.refused")
+    return {sample.series.label("reason"): sample.value for sample in found}
+
+
+@pytest.fixture
+def connect(telemetry):
     """Opens connections to a server that runs on a thread."""
     started = threading.Event()
     with bind(Address("127.0.0.1", 0)) as listener:
         where = listener.getsockname()
-        server = HttpServer(app, ServerSettings(), None, started.set)
+        settings = ServerSettings(limits=Limits(connections=3))
+        server = HttpServer(app, settings, None, telemetry, started.set)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         assert started.wait(10)
@@ -59,11 +73,29 @@ def test_requests_are_answered_on_one_connection(connect):
             assert b"200000 bytes" in link.recv(1000)
 
 
-def test_an_endless_head_is_refused(connect):
+def test_connections_beyond_the_limit_are_refused_and_make_room_again(connect, telemetry):
+    with connect() as one, connect() as two, connect() as three:
+        for link in (one, two, three):
+            link.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert link.recv(1000).startswith(b"HTTP/1.1 200")
+        with connect() as four:
+            assert answer(four).startswith(b"HTTP/1.1 503")
+        three.sendall(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        assert answer(three).startswith(b"HTTP/1.1 200")
+        with connect() as five:
+            five.sendall(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+            assert answer(five).startswith(b"HTTP/1.1 200")
+    assert refused(telemetry) == {"connections": 1}
+
+
+def test_an_endless_head_is_refused(connect, telemetry):
     with connect() as link:
         head = b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X-More: %s\r\n" % (b"a" * 10_000) * 1000
-        with pytest.raises(OSError):  # the other side has closed before all was sent
+        with suppress(OSError):  # the other side may have closed before all was sent
             link.sendall(head)
+        with suppress(OSError):
+            answer(link)
+    assert refused(telemetry) == {"head_too_large": 1}
 
 
 def test_the_head_may_be_as_long_as_allowed(connect):
@@ -75,11 +107,12 @@ def test_the_head_may_be_as_long_as_allowed(connect):
 
 
 @pytest.mark.parametrize("said", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n"])
-def test_who_does_not_finish_the_head_is_let_go(connect, monkeypatch, said):
+def test_who_does_not_finish_the_head_is_let_go(connect, telemetry, monkeypatch, said):
     monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.05)
     with connect() as link:
         link.sendall(said)
         assert answer(link) == b""
+    assert refused(telemetry) == {"head_too_slow": 1}
 
 
 def test_the_second_head_has_its_own_time(connect, monkeypatch):

@@ -49,7 +49,7 @@ def routes(server: Server) -> list[BaseRoute]:
             headers={"Cache-Control": "no-store"},
         )
 
-    return [Route("/api/v1/export", export, methods=["GET", "POST"], name="export")]
+    return [Route("/api/v1/export", export, methods=["GET"], name="export")]
 
 
 def selectors_of(request: Request) -> list[Selector]:

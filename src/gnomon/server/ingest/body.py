@@ -71,7 +71,7 @@ class Bodies:
     def _announced(self, request: Request) -> None:
         """Refuses by `Content-Length` before anything is read."""
         length = request.headers.get("content-length", "")
-        if length.isdigit() and int(length) > self._limits.body:
+        if length.isascii() and length.isdigit() and int(length) > self._limits.body:
             raise self._too_large()
 
     def _bounded(self, so_far: int) -> None:

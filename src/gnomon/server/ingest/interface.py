@@ -113,12 +113,12 @@ class Ingest:
         return [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
 
     @staticmethod
-    def idempotency_key(request: Request) -> str:
-        """The value of `Idempotency-Key`, or "" for none."""
+    def idempotency_key(route: str, request: Request) -> str:
+        """The value of `Idempotency-Key`, apart for each route, or "" for none."""
         key = request.headers.get("idempotency-key", "")
         if len(key) > LONGEST_KEY:
             raise DecodeError(f"Idempotency-Key: longer than {LONGEST_KEY} characters")
-        return key
+        return f"{route}:{key}" if key else ""
 
     def count_dropped(self, route: str, dropped: Mapping[str, int], example: str) -> None:
         """Samples that a limit left out; the same example is not logged again and again."""

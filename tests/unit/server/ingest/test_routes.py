@@ -94,6 +94,13 @@ def test_import_with_a_key_is_stored_once(server):
     assert server.counted("gnomon.ingest.duplicates", route="import") == 2
 
 
+def test_a_key_belongs_to_its_route(server):
+    headers = {"Idempotency-Key": "k1"}
+    server.client.post("/api/v1/import", LINE, headers=headers)
+    answer = server.client.post("/api/v1/events", b'{"title":"deploy"}', headers=headers)
+    assert answer.json()["outcome"] == "stored"
+
+
 def test_import_over_a_limit_of_a_series_names_it():
     with memory_server(Limits(label_length=2)) as server:
         answer = server.client.post("/api/v1/import", LINE)

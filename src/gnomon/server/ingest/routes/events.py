@@ -46,7 +46,7 @@ def component(ingest: Ingest) -> Sequence[BaseRoute]:
     """The route of events."""
 
     async def handle(request: Request) -> Response:
-        key = ingest.idempotency_key(request)
+        key = ingest.idempotency_key("events", request)
         async with ingest.bodies.read(request) as body:
             posted = decode(body)
         now = ingest.clock.now()

@@ -23,7 +23,7 @@ def component(ingest: Ingest) -> Sequence[BaseRoute]:
     """The import route."""
 
     async def handle(request: Request) -> Response:
-        key = ingest.idempotency_key(request)
+        key = ingest.idempotency_key("import", request)
         async with ingest.bodies.read(request) as body:
             batch = await ingest.compute(read, body)
         (outcome,) = await ingest.store("import", [Write(batch, key=key)])

@@ -2,7 +2,7 @@
 
 import { now } from "./api.js";
 import { h } from "./dom.js";
-import { clock, count, format, moment, short, span, unitOf } from "./format.js";
+import { byName, clock, count, format, moment, short, span, unitOf } from "./format.js";
 import { t } from "./i18n.js";
 import { mark } from "./mark.js";
 import { servicesTable } from "./services.js";
@@ -61,7 +61,7 @@ export function sections(status) {
 /** What needs a look first, what has nothing to say last. */
 function byNeed(a, b) {
   const rank = ({ status }) => ["critical", "warning", "ok", "unknown"].indexOf(stateLevel(status));
-  return rank(a) - rank(b) || a.name.localeCompare(b.name);
+  return rank(a) - rank(b) || byName(a.name, b.name);
 }
 
 function table(title, heads, rows) {

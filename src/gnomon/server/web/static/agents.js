@@ -3,7 +3,7 @@
 import { sections } from "./agent-tables.js";
 import { agents, now } from "./api.js";
 import { arrange, debounce, h, renew } from "./dom.js";
-import { count, short, span } from "./format.js";
+import { byName, count, short, span } from "./format.js";
 import { healthStrip } from "./health.js";
 import { t } from "./i18n.js";
 import { mark } from "./mark.js";
@@ -54,11 +54,7 @@ function show() {
     }))
     .filter(({ host, agent }) => `${host} ${agent}`.toLowerCase().includes(wanted))
     .sort((a, b) =>
-      a.level === b.level
-        ? a.host.localeCompare(b.host, undefined, { numeric: true })
-        : worse(a.level, b.level) === a.level
-          ? -1
-          : 1,
+      a.level === b.level ? byName(a.host, b.host) : worse(a.level, b.level) === a.level ? -1 : 1,
     );
   total.textContent = known.length ? t("agents.total", { n: count(known.length) }) : "";
   const elements = judged.map((agent) => {

@@ -129,9 +129,15 @@ export function agent(id, signal) {
   return json(`/api/v1/agents/${encodeURIComponent(id)}/status`, { signal });
 }
 
-/** The server's own status; its `agents` say who was heard when. */
-export function status(signal) {
-  return json("/api/v1/status", { signal });
+let lastStatus = { at: 0, answer: null };
+
+/** The server's own status; its `agents` say who was heard when. Parts of a page that ask at the
+ * same time share one answer. */
+export function status() {
+  if (Date.now() - lastStatus.at > 1000) {
+    lastStatus = { at: Date.now(), answer: json("/api/v1/status") };
+  }
+  return lastStatus.answer;
 }
 
 /** Events, newest first: [{timestamp, title, text, kind, labels}]. */

@@ -130,6 +130,9 @@ export function short(value) {
   return format(value, {});
 }
 
+/** Orders names as people do: web-2 before web-10. (One collator: making them is slow.) */
+export const byName = new Intl.Collator(undefined, { numeric: true }).compare;
+
 const two = (number) => String(number).padStart(2, "0");
 
 /** "14:05:30" in the browser's time zone. */

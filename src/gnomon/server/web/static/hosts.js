@@ -1,6 +1,7 @@
 // All hosts and how they are, from four requests, however many hosts there are.
 
 import { literal, now, query, quoted, series, status } from "./api.js";
+import { byName } from "./format.js";
 import { SILENT_AFTER, SIGNALS, checkLevel, levelOf, signalOf, strain, worse } from "./signals.js";
 
 const PRESENCE = "system.load.1"; // every host with an agent has it
@@ -22,7 +23,7 @@ export async function loadHosts(names, signal) {
   const [vitals, failing, server, known] = await Promise.all([
     query(`{__name__=~${quoted(metrics.join("|"))}, ${matcher}}`, { signal }),
     query(`{"service_check", ${matcher}} > 0`, { signal }),
-    status(signal),
+    status(),
     series(`{${quoted(PRESENCE)}, ${matcher}}`, { start: at - DAY, end: at }, signal),
   ]);
   const hosts = new Map();
@@ -93,5 +94,5 @@ function byConcern(a, b) {
     const difference = strain(b.worst.id, b.worst.value) - strain(a.worst.id, a.worst.value);
     if (Math.abs(difference) > 0.02) return difference;
   }
-  return a.name.localeCompare(b.name, undefined, { numeric: true });
+  return byName(a.name, b.name);
 }

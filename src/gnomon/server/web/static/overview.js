@@ -2,13 +2,14 @@
 
 import { agents, now, queryRange, quoted } from "./api.js";
 import { arrange, debounce, h, text } from "./dom.js";
-import { count, parts, span, unitOf } from "./format.js";
+import { count } from "./format.js";
 import { healthStrip } from "./health.js";
+import { HostCard } from "./host-card.js";
 import { hostMatcher, loadHosts } from "./hosts.js";
 import { t } from "./i18n.js";
 import { mark } from "./mark.js";
 import { LEVELS, SIGNALS } from "./signals.js";
-import { draw, spark } from "./spark.js";
+import { draw } from "./spark.js";
 import { begin, main, poll } from "./shell.js";
 import { emptyState } from "./welcome.js";
 
@@ -25,8 +26,8 @@ const view = {
   learned: 0,
   filter: "",
   level: null,
-  cards: new Map(),
-  visible: new Set(),
+  cards: new Map(), // by host
+  visible: new Set(), // cards
 };
 
 begin("nav.overview");
@@ -42,15 +43,18 @@ const search = h("input", {
 });
 const counts = h("div", { class: "counts", role: "group", "aria-label": t("overview.by_state") });
 const list = h("ul", { class: "hosts", "aria-label": t("nav.overview") });
+const crowd = h("ul", { class: "hosts crowd", "aria-label": t("level.ok"), hidden: true });
 const nothing = h("p", { class: "nothing", hidden: true });
 main.append(
   h("h1", { class: "visually-hidden" }, t("nav.overview")),
   h("div", { class: "overview-head" }, counts, search),
   list,
+  crowd,
   nothing,
   healthStrip(),
 );
 
+const watcher = new IntersectionObserver(seen, { rootMargin: "200px" });
 poll(refresh, pace);
 
 /** Ms until the next look: soon while everybody waits for the first host, not so often in a crowd. */
@@ -81,199 +85,115 @@ function filterBy(written) {
 
 function show() {
   main.querySelector(".welcome")?.remove();
-  if (view.hosts.length === 0) {
-    list.replaceChildren();
-    list.before(emptyState());
-    return;
-  }
+  if (view.hosts.length === 0) list.before(emptyState());
   showCounts();
-  const shown = view.hosts.filter(
-    ({ name, level }) =>
-      name.toLowerCase().includes(view.filter) && (!view.level || level === view.level),
-  );
+  const cards = view.hosts.filter(wanted).map(cardOf);
+  const lines = cards.filter(({ size }) => size === "line");
   list.classList.toggle("roomy", view.hosts.length <= ROOMY);
-  list.classList.toggle("dense", view.hosts.length > CROWD);
-  const cards = shown.map((host) => {
-    const card = view.cards.get(host.name) ?? newCard(host.name);
-    card.show(host);
-    return card.element;
-  });
-  arrange(list, cards);
-  nothing.hidden = shown.length > 0;
+  arrange(
+    list,
+    cards.filter(({ size }) => size !== "line").map(({ element }) => element),
+  );
+  arrange(
+    crowd,
+    lines.map(({ element }) => element),
+  );
+  crowd.hidden = lines.length === 0;
+  nothing.hidden = cards.length > 0 || view.hosts.length === 0;
   text(nothing, t("overview.no_match", { filter: search.value }));
+  drawAll(cards);
+}
+
+function wanted({ name, level }) {
+  return name.toLowerCase().includes(view.filter) && (!view.level || level === view.level);
+}
+
+function cardOf(host) {
+  let card = view.cards.get(host.name);
+  if (!card) {
+    card = new HostCard(host.name);
+    view.cards.set(host.name, card);
+    watcher.observe(card.element);
+  }
+  card.take(host, sizeFor(host), view.services.get(host.name));
+  return card;
+}
+
+function sizeFor({ level }) {
+  if (view.hosts.length <= ROOMY) return "roomy";
+  return view.hosts.length > CROWD && level === "ok" ? "line" : "compact";
+}
+
+const whenIdle = globalThis.requestIdleCallback ?? ((work) => setTimeout(() => work(null), 30));
+let waiting = [];
+
+/** Draws what is in view at once, and the others while there is nothing else to do. */
+function drawAll(cards) {
+  for (const card of view.visible) if (card.element.isConnected) card.draw();
+  const begun = waiting.length > 0;
+  waiting = cards.filter((card) => !view.visible.has(card));
+  if (waiting.length && !begun) whenIdle(drawSome);
+}
+
+function drawSome(deadline) {
+  const end = performance.now() + (deadline?.timeRemaining() ?? 8);
+  do waiting.pop()?.draw();
+  while (waiting.length && performance.now() < end);
+  if (waiting.length) whenIdle(drawSome);
+}
+
+function seen(entries) {
+  for (const { target, isIntersecting } of entries) {
+    const card = view.cards.get(target.dataset.host);
+    if (isIntersecting) view.visible.add(card);
+    else view.visible.delete(card);
+    if (isIntersecting) card.draw();
+  }
+  sparksSoon();
 }
 
 function showCounts() {
   const tally = Object.fromEntries(LEVELS.map((level) => [level, 0]));
   for (const { level } of view.hosts) tally[level] += 1;
-  const chips = [...LEVELS]
-    .reverse()
-    .filter((level) => tally[level])
-    .map((level) =>
-      h(
-        "button",
-        {
-          type: "button",
-          class: `chip ${level}`,
-          "aria-pressed": String(view.level === level),
-          "data-level": level,
-          onclick: () => {
-            view.level = view.level === level ? null : level;
-            show();
-          },
-        },
-        mark(level),
-        h("b", {}, count(tally[level])),
-        ` ${t(`level.${level}`)}`,
-      ),
-    );
+  const present = [...LEVELS].reverse().filter((level) => tally[level] || level === view.level);
   const focused = document.activeElement?.dataset?.level;
-  counts.replaceChildren(...chips);
+  counts.replaceChildren(...present.map((level) => chip(level, tally[level])));
   if (focused) counts.querySelector(`[data-level="${focused}"]`)?.focus();
 }
 
-const watcher = new IntersectionObserver(
-  (entries) => {
-    for (const { target, isIntersecting } of entries) {
-      if (isIntersecting) view.visible.add(target.dataset.host);
-      else view.visible.delete(target.dataset.host);
-    }
-    soon();
-  },
-  { rootMargin: "200px" },
-);
-
-/** The tile of a host; its element stays, its contents change. */
-function newCard(name) {
-  const link = h("a", { href: `/host/${encodeURIComponent(name)}`, class: "host-link" });
-  const element = h("li", { class: "host", "data-host": name }, link);
-  const card = { element, sparks: new Map(), drawn: 0, wants: [], shape: "" };
-  card.show = (host) => {
-    const roomy = view.hosts.length <= ROOMY;
-    const signals = roomy ? Object.keys(SIGNALS).filter((id) => host.readings[id]) : [told(host)];
-    const shape = `${roomy}|${signals}`;
-    if (shape !== card.shape) {
-      card.shape = shape;
-      card.drawn = 0;
-      card.sparks = new Map(signals.map((id) => [id, spark()]));
-    }
-    card.wants = signals;
-    element.className = `host ${host.level}`;
-    link.replaceChildren(
-      ...(roomy ? roomyParts(host, card.sparks) : compactParts(host, card.sparks)),
-    );
+function chip(level, number) {
+  const pick = () => {
+    view.level = view.level === level ? null : level;
+    show();
   };
-  view.cards.set(name, card);
-  watcher.observe(element);
-  return card;
-}
-
-function heading(host) {
-  return h("span", { class: "host-name" }, mark(host.level), h("b", {}, host.name));
-}
-
-/** The signal a small tile tells of: the worst of an ill host, the work of a well one. */
-function told(host) {
-  return host.worst && host.worst.level !== "ok" ? host.worst.id : "cpu";
-}
-
-function compactParts(host, sparks) {
-  const [id, line] = [...sparks][0];
-  const reading = host.readings[id];
-  const said = trouble(host);
-  const telling = reading && !host.silent && (reading.level !== "ok" || said.length === 0);
-  return [
-    heading(host),
-    h(
-      "span",
-      { class: "host-why" },
-      ...(said.length ? said : [reading ? t(`signal.${id}`) : t("overview.no_vitals")]),
-    ),
-    telling ? h("span", { class: `host-value ${reading.level}` }, ...figure(reading)) : null,
-    host.silent || !reading ? null : line,
-  ].filter(Boolean);
-}
-
-function roomyParts(host, sparks) {
-  const rows = [...sparks].map(([id, line]) => {
-    const reading = host.readings[id];
-    return h(
-      "span",
-      { class: `vital ${reading.level}` },
-      h(
-        "span",
-        { class: "vital-name" },
-        t(`signal.${id}`),
-        reading.place ? h("small", {}, ` ${reading.place}`) : null,
-      ),
-      line,
-      h("span", { class: "vital-value" }, ...figure(reading)),
-    );
-  });
-  const said = trouble(host);
-  return [
-    heading(host),
-    h("span", { class: "host-why" }, ...(said.length ? said : [t("overview.well")])),
-    h("span", { class: "vitals" }, rows),
-    servicesOf(host),
-    h("span", { class: "host-foot" }, footnote(host)),
-  ];
-}
-
-function figure({ id, value }) {
-  const [number, unit] = parts(value, unitOf(SIGNALS[id].unit));
-  return [number, unit ? h("small", {}, ` ${unit}`) : null].filter(Boolean);
-}
-
-/** What is wrong, in words: the readings over a limit, failing checks, silence. */
-function trouble(host) {
-  const said = [];
-  if (host.silent)
-    said.push(
-      host.age === null
-        ? t("overview.silent")
-        : t("overview.silent_for", { age: span(host.age / 1000) }),
-    );
-  for (const { check } of host.failing.slice(0, 3)) said.push(check);
-  for (const { id, level, place } of Object.values(host.readings)) {
-    if (level !== "ok") said.push(place ? `${t(`signal.${id}`)} ${place}` : t(`signal.${id}`));
-  }
-  return said.length ? [said.join(" · ")] : [];
-}
-
-/** The databases and servers found on the host, those that still need something marked. */
-function servicesOf(host) {
-  const found = view.services.get(host.name) ?? [];
-  const needy = ({ hint }) => (hint ? "service-name needy" : "service-name");
-  const names = found.map((service) =>
-    h(
-      "span",
-      { class: needy(service), title: service.message || null },
-      service.hint ? mark("warning") : null,
-      [service.name, service.version].filter(Boolean).join(" "),
-    ),
+  return h(
+    "button",
+    {
+      type: "button",
+      class: `chip ${level}`,
+      "aria-pressed": String(view.level === level),
+      "data-level": level,
+      onclick: pick,
+    },
+    mark(level),
+    h("b", {}, count(number)),
+    ` ${t(`level.${level}`)}`,
   );
-  return names.length ? h("span", { class: "host-services" }, names) : "";
-}
-
-function footnote(host) {
-  return host.age === null ? "" : t("overview.heard", { age: span(host.age / 1000) });
 }
 
 // Sparks: one range query per signal for all tiles in view that need a fresh one.
 
-const soon = debounce(() => refreshSparks().catch(() => {}), 150);
+const sparksSoon = debounce(() => refreshSparks().catch(() => {}), 150);
 
 async function refreshSparks() {
   const at = now();
-  const wanted = new Map();
-  for (const name of view.visible) {
-    const card = view.cards.get(name);
-    if (!card?.element.isConnected || at - card.drawn < sparkStep(at)) continue;
-    card.drawn = at;
-    for (const id of card.wants) wanted.set(id, [...(wanted.get(id) ?? []), name]);
+  const needed = new Map(); // hosts by signal
+  for (const card of view.visible) {
+    if (!card.element.isConnected || at - card.sparksAt < sparkStep(at)) continue;
+    card.sparksAt = at;
+    for (const id of card.sparks.keys()) needed.set(id, [...(needed.get(id) ?? []), card.name]);
   }
-  await Promise.all([...wanted].map(([id, names]) => loadSparks(id, names, at)));
+  await Promise.all([...needed].map(([id, names]) => loadSparks(id, names, at)));
 }
 
 /** A minute; less while there are samples of less than an hour, so that a line is seen at once. */
@@ -290,11 +210,7 @@ async function loadSparks(id, names, at) {
   const expression = `${fold} by (host) ({${quoted(metric)}, ${hostMatcher(names)}})`;
   for (const { metric: labels, values } of await queryRange(expression, window)) {
     const line = view.cards.get(labels.host)?.sparks.get(id);
-    if (line)
-      draw(
-        line,
-        values.map(([time, value]) => [time, turn(Number(value))]),
-        { ...window, top },
-      );
+    const shown = values.map(([time, value]) => [time, turn(Number(value))]);
+    if (line) draw(line, shown, { ...window, top });
   }
 }

@@ -1,7 +1,7 @@
 // The panels of a host page: which metrics belong together, how they are named and drawn.
 
 import { literal, quoted } from "./api.js";
-import { unitOf } from "./format.js";
+import { byName, unitOf } from "./format.js";
 
 /** `metrics` maps a metric name to the name its series has in the legend ("" takes the labels
  * alone); where a metric has several series, their other labels are added. `needs`: a metric without
@@ -126,7 +126,7 @@ export function otherPanels(names, about) {
 /** What people look for first are their databases; what is ours and the system's rest comes last. */
 function bySystemLast(a, b) {
   const rank = ({ family }) => ["system", "gnomon"].indexOf(family.split(".")[0]);
-  return rank(a) - rank(b) || a.family.localeCompare(b.family);
+  return rank(a) - rank(b) || byName(a.family, b.family);
 }
 
 function familyOf(name) {
@@ -191,8 +191,7 @@ export function nameRows(panel, found) {
   }));
   const several = new Set(named.map(({ metric }) => labelText(metric, varying))).size > 1;
   if (panel.ranked) return named.sort((a, b) => highest(b) - highest(a));
-  if (several)
-    return named.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
+  if (several) return named.sort((a, b) => byName(a.name, b.name));
   return named.sort((a, b) => a.rank - b.rank).map((row) => ({ ...row, colour: row.rank }));
 }
 

@@ -10,8 +10,8 @@ import os
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
-from threading import Timer
 
 import pytest
 
@@ -88,10 +88,12 @@ def test_nothing_put_is_lost_and_nothing_settled_comes_again(tmp_path):
         code += f"runpy.run_path({__file__!r})['victim']"
         code += f"(Path({str(folder)!r}), Path({str(path)!r}), {Ledger(path).last})"
         process = subprocess.Popen([sys.executable, "-c", code])
-        timer = Timer(rng.uniform(0.4, 1.2), process.kill)
-        timer.start()
+        enough = path.stat().st_size + rng.randrange(20, 4000)
+        while path.stat().st_size < enough:
+            assert process.poll() is None, "the victim ended by itself"
+            time.sleep(rng.uniform(0.0002, 0.002))
+        process.kill()
         assert process.wait() == -9
-        timer.join()
         ledger = Ledger(path)
         buffer = opened(folder)
         entries = buffer.read(MANY, 0)
@@ -104,5 +106,5 @@ def test_nothing_put_is_lost_and_nothing_settled_comes_again(tmp_path):
             assert seen.setdefault(number, mark) == mark, "another mark than before"
         assert buffer.stats().dropped == {}
         buffer.close()
-    assert len(ledger.put) > 20 * KILLS
-    assert len(ledger.settled) > 10 * KILLS
+    assert len(ledger.put) > 2 * KILLS
+    assert len(ledger.settled) > KILLS

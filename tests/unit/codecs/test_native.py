@@ -1,6 +1,7 @@
 import math
 import struct
 from array import array
+from pathlib import Path
 
 import cramjam
 import msgspec
@@ -100,7 +101,7 @@ def test_columns_have_the_types_of_the_model():
         array("I", [0, 1, 2]),
         array("q", [1_700_000_010_000] * 3),
     ]
-    assert entry.batch.index.typecode, entry.batch.values.typecode == ("I", "d")
+    assert (entry.batch.index.typecode, entry.batch.values.typecode) == ("I", "d")
 
 
 def test_rows_that_repeat_a_series_and_series_without_rows():
@@ -244,6 +245,44 @@ def test_a_list_that_claims_more_than_is_there_is_not_allocated(header):
         node[place[-1]] = forged
         with pytest.raises(DecodeError):
             Decoder().decode(compressed(changed))
+
+
+GOLDEN = Path(__file__).parents[2] / "golden/codecs/native/two-batches.body.hex"
+GOLDEN_ENTRIES = [
+    Entry(
+        Mark("a1", 0x6B0C51D3A2F41E90, 41),
+        Batch.of(
+            [
+                Sample(Series(Metric("load", unit="", help="Of 1 min."), (("host", "h"),)), 5, 0.5),
+                Sample(Series.of("net.bytes", Kind.COUNTER, dev="eth0", host="h"), 5, 1e6),
+                Sample(Series.of("ratio", host="h"), 6, 1 / 3),
+            ]
+        ),
+    ),
+    Entry(
+        Mark("a1", 0x6B0C51D3A2F41E90, 42),
+        Batch.of(
+            [
+                Sample(Series.of("net.bytes", Kind.COUNTER, dev="eth0", host="h"), 10, 1e6 + 1),
+                Sample(Series.of("load", host="h"), 10, -0.25),
+            ],
+            [Event(9, "deploy", "v2", "success", "ci", (("host", "h"),))],
+        ),
+    ),
+]
+
+
+def test_a_body_of_version_1_is_read():
+    """As docs/specs/native-wire.md has it; agents in the field send it."""
+    body = bytes.fromhex(GOLDEN.read_text())
+    assert bit_exact(Decoder().decode(body)) == bit_exact(GOLDEN_ENTRIES)
+
+
+def test_a_body_of_version_1_is_written():
+    """Compared before compression, which may change with the library."""
+    body = Encoder(new_session=lambda: 0x1122334455667788).encode(GOLDEN_ENTRIES)
+    assert body[:4] == MAGIC
+    assert parts(body) == parts(bytes.fromhex(GOLDEN.read_text()))
 
 
 def leaves(node: object, path: tuple = ()) -> list[tuple]:

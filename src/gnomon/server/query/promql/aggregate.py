@@ -7,14 +7,14 @@ groups, and sums that stay exact (see `combine`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias, cast
+from typing import NamedTuple, TypeAlias, cast
 
 import numpy as np
 
 from gnomon.server.query.promql import combine
 from gnomon.server.query.promql.context import Context
 from gnomon.server.query.promql.functions.quantiles import check_quantiles, quantiles
-from gnomon.server.query.promql.labelsets import Groups, grouped, named, signatures
+from gnomon.server.query.promql.labelsets import Groups, grouped, named, rows_of, signatures
 from gnomon.server.query.promql.selection import count_values, limit_ratio, limitk, topk
 from gnomon.server.query.promql.syntax import Aggregate
 from gnomon.server.query.promql.value import Scalar, Vector, empty_vector
@@ -22,8 +22,29 @@ from gnomon.server.query.promql.windows import CELLS_PER_BLOCK
 from gnomon.server.query.series import Float64s, Int64s
 
 Parts: TypeAlias = tuple[Float64s, ...]
-Reduce: TypeAlias = Callable[[Vector, Groups, Float64s], Float64s]
-"""From a vector, its groups and the number of values in each, to a value for each group."""
+_LARGE_GROUP = 8
+"""Rows of a group from which on a loop over groups costs less than folding pairs."""
+
+
+class _Cells(NamedTuple):
+    """What is aggregated."""
+
+    vector: Vector
+    groups: Groups
+    counts: Float64s
+    """Values in each group; groups x steps."""
+    full: bool
+    """No cell is missing."""
+
+    def filled(self, value: float) -> Float64s:
+        """The values, with something else where there is none."""
+        if self.full:
+            return self.vector.values
+        return np.where(self.vector.present, self.vector.values, value)
+
+
+Reduce: TypeAlias = Callable[[_Cells], Float64s]
+"""To a value for each group and step."""
 
 
 def aggregate(
@@ -38,65 +59,78 @@ def aggregate(
         return pick(node, vector, groups, cast(Scalar, param), context)
     if not len(vector.names):
         return empty_vector(vector.steps)
-    counts = _folded(groups, (vector.present.astype(np.float64),), _plus)[0]
+    cells = _cells(vector, groups)
     if node.op == "quantile":
-        values = _quantile(node, vector, groups, cast(Scalar, param), context)
+        values = _quantile(node, cells, cast(Scalar, param), context)
     else:
-        values = _REDUCTIONS[node.op](vector, groups, counts)
+        values = _REDUCTIONS[node.op](cells)
     names, labels = named(groups.keys)
     drop = np.zeros(len(names), dtype=np.bool_)
     np.logical_or.at(drop, groups.of_row, vector.drop)
-    return Vector(names, labels, values, counts > 0, drop).without_empty()
+    return Vector(names, labels, values, cells.counts > 0, drop).without_empty()
 
 
-def _sum(vector: Vector, groups: Groups, counts: Float64s) -> Float64s:
-    del counts
-    return combine.total(*_sums(vector, groups, 1.0))
+def _cells(vector: Vector, groups: Groups) -> _Cells:
+    full = bool(vector.present.all())
+    sizes = np.bincount(groups.of_row, minlength=len(groups.keys)).astype(np.float64)
+    if full:
+        counts = np.broadcast_to(sizes[:, None], (len(sizes), vector.steps))
+    else:
+        counts = _folded(groups, (vector.present.astype(np.float64),), combine.plus)[0]
+    return _Cells(vector, groups, counts, full)
 
 
-def _avg(vector: Vector, groups: Groups, counts: Float64s) -> Float64s:
-    total, error = _sums(vector, groups, 1.0)
-    mean = combine.mean(total, error, np.maximum(counts, 1))
+def _sum(cells: _Cells) -> Float64s:
+    total, error = _sums(cells, 1.0)
+    return total + error
+
+
+def _avg(cells: _Cells) -> Float64s:
+    counts = np.maximum(cells.counts, 1)
+    total, error = _sums(cells, 1.0)
+    mean = combine.mean(total, error, counts)
     if not bool(np.isfinite(total).all()):
-        total, error = _sums(vector, groups, combine.SMALL)
-        scaled = combine.mean(total, error, np.maximum(counts, 1))
-        mean = np.where(np.isfinite(mean), mean, scaled / combine.SMALL)
+        # The sum may have overflowed where the mean does not.
+        total, error = _sums(cells, combine.SMALL)
+        scaled = combine.mean(total, error, counts) / combine.SMALL
+        mean = np.where(np.isfinite(mean), mean, scaled)
     return mean
 
 
-def _sums(vector: Vector, groups: Groups, scale: float) -> Parts:
-    values = np.where(vector.present, vector.values * scale, 0.0)
-    return _folded(groups, (values, np.zeros_like(values)), combine.added)
+def _sums(cells: _Cells, scale: float) -> tuple[Float64s, Float64s | float]:
+    values = cells.filled(0.0)
+    if scale != 1.0:
+        values = values * scale
+    if combine.of_one_sign(values):
+        return _reduced(cells.groups, values, np.add, combine.plus), 0.0
+    total, error = _folded(cells.groups, (values, np.zeros_like(values)), combine.added)
+    return total, error
 
 
-def _count(vector: Vector, groups: Groups, counts: Float64s) -> Float64s:
-    del vector, groups
-    return counts
+def _count(cells: _Cells) -> Float64s:
+    return cells.counts
 
 
-def _group(vector: Vector, groups: Groups, counts: Float64s) -> Float64s:
-    del vector, groups
-    return np.ones_like(counts)
+def _group(cells: _Cells) -> Float64s:
+    return np.ones_like(cells.counts)
 
 
-def _min(vector: Vector, groups: Groups, counts: Float64s) -> Float64s:
-    del counts
-    return _folded(groups, (np.where(vector.present, vector.values, np.nan),), combine.smaller)[0]
+def _min(cells: _Cells) -> Float64s:
+    return _reduced(cells.groups, cells.filled(np.nan), np.fmin, combine.smaller)
 
 
-def _max(vector: Vector, groups: Groups, counts: Float64s) -> Float64s:
-    del counts
-    return _folded(groups, (np.where(vector.present, vector.values, np.nan),), combine.larger)[0]
+def _max(cells: _Cells) -> Float64s:
+    return _reduced(cells.groups, cells.filled(np.nan), np.fmax, combine.larger)
 
 
-def _variance(vector: Vector, groups: Groups, counts: Float64s) -> Float64s:
-    values = np.where(vector.present, vector.values, 0.0)
-    parts = (vector.present.astype(np.float64), values, combine.undefined(values))
-    return _folded(groups, parts, combine.moments)[2] / np.maximum(counts, 1)
+def _variance(cells: _Cells) -> Float64s:
+    values = cells.filled(0.0)
+    parts = (cells.vector.present.astype(np.float64), values, combine.undefined(values))
+    return _folded(cells.groups, parts, combine.moments)[2] / np.maximum(cells.counts, 1)
 
 
-def _deviation(vector: Vector, groups: Groups, counts: Float64s) -> Float64s:
-    return np.sqrt(_variance(vector, groups, counts))
+def _deviation(cells: _Cells) -> Float64s:
+    return np.sqrt(_variance(cells))
 
 
 _REDUCTIONS: dict[str, Reduce] = {
@@ -117,8 +151,18 @@ _PICKS: dict[str, Callable[[Aggregate, Vector, Groups, Scalar, Context], Vector]
 }
 
 
-def _plus(a: Parts, b: Parts) -> Parts:
-    return (a[0] + b[0],)
+def _reduced(
+    groups: Groups, values: Float64s, ufunc: np.ufunc, join: Callable[[Parts, Parts], Parts]
+) -> Float64s:
+    """Reduces the rows of each group; by NumPy itself where groups are large."""
+    if len(values) < _LARGE_GROUP * len(groups.keys):
+        return _folded(groups, (values,), join)[0]
+    if len(groups.keys) == 1:
+        return ufunc.reduce(values, axis=0, keepdims=True)
+    result = np.empty((len(groups.keys), values.shape[1]))
+    for group, rows in enumerate(rows_of(groups)):
+        ufunc.reduce(values[rows], axis=0, out=result[group])
+    return result
 
 
 def _folded(groups: Groups, parts: Parts, join: Callable[[Parts, Parts], Parts]) -> Parts:
@@ -164,18 +208,13 @@ def _folded_chunk(
     return of_row, parts
 
 
-def _quantile(
-    node: Aggregate, vector: Vector, groups: Groups, wanted: Scalar, context: Context
-) -> Float64s:
+def _quantile(node: Aggregate, cells: _Cells, wanted: Scalar, context: Context) -> Float64s:
     if node.param is not None:
         span = node.param.span
         check_quantiles(wanted, lambda message: context.asked.notes.warn(message, span))
-    result = np.empty((len(groups.keys), vector.steps))
-    order = np.argsort(groups.of_row, kind="stable")
-    sizes = np.bincount(groups.of_row, minlength=len(groups.keys))
-    for group, rows in enumerate(np.split(order, np.cumsum(sizes)[:-1])):
-        present = vector.present[rows]
-        values = np.where(present, vector.values[rows], np.nan)
-        counts = present.sum(axis=0)
-        result[group] = quantiles(np.ascontiguousarray(values.T), counts, wanted)
+    values = cells.filled(np.nan)
+    result = np.empty((len(cells.groups.keys), cells.vector.steps))
+    for group, rows in enumerate(rows_of(cells.groups)):
+        column = np.ascontiguousarray(values[rows].T)
+        result[group] = quantiles(column, cells.counts[group].astype(np.int64), wanted)
     return result

@@ -32,12 +32,17 @@ def added(a: Parts, b: Parts) -> Parts:
     return total, a[1] + b[1] + error
 
 
-def total(value: Float64s, error: Float64s) -> Float64s:
-    """The sum, its error made good."""
-    return value + error
+def plus(a: Parts, b: Parts) -> Parts:
+    """(sum,): for values of one sign, whose rounding errors stay small beside their sum."""
+    return (a[0] + b[0],)
 
 
-def mean(value: Float64s, error: Float64s, count: Int64s | Float64s) -> Float64s:
+def of_one_sign(values: Float64s) -> bool:
+    """Whether nothing can cancel out."""
+    return bool(values.min(initial=0.0) >= 0.0) or bool(values.max(initial=0.0) <= 0.0)
+
+
+def mean(value: Float64s, error: Float64s | float, count: Int64s | Float64s) -> Float64s:
     """The mean, of a sum with its error."""
     return value / count + error / count
 

@@ -31,7 +31,7 @@ from gnomon.server.query.promql.syntax import (
     unwrapped,
 )
 from gnomon.server.query.promql.value import STALE_BITS, Samples, Scalar, Value, Vector
-from gnomon.server.query.promql.windows import RangeVector, bounds
+from gnomon.server.query.promql.windows import RangeVector, blocks, bounds
 from gnomon.server.query.series import Int64s, TimeGrid
 
 
@@ -77,20 +77,24 @@ def _looked_up(selector: VectorSelector, context: Context) -> tuple[Vector, Int6
     lookback = context.asked.lookback
     samples = context.load(selector.matchers, int(times[0]) - lookback, int(times[-1]))
     moments = times[:1] if int(times[0]) == int(times[-1]) else times
-    stop = bounds(samples, moments)
-    found = stop > samples.offsets[:-1, None]
-    stamps = samples.timestamps.take(stop - 1, mode="clip") if len(samples.values) else stop
-    values = (
-        samples.values.take(stop - 1, mode="clip")
-        if len(samples.values)
-        else np.zeros(stop.shape, dtype=np.float64)
-    )
-    found &= stamps > moments - lookback
-    found &= values.view(np.int64) != STALE_BITS
+    shape = (len(samples.names), len(moments))
+    values, stamps = np.zeros(shape), np.zeros(shape, dtype=np.int64)
+    found = np.zeros(shape, dtype=np.bool_)
+    for part, block in blocks(samples, len(moments)):
+        if len(block.values):
+            context.asked.check()
+            last = bounds(block, moments) - 1
+            values[part] = block.values.take(last, mode="clip")
+            stamps[part] = block.timestamps.take(last, mode="clip")
+            found[part] = last >= block.offsets[:-1, None]
+            found[part] &= stamps[part] > moments - lookback
+    if bool((samples.values.view(np.int64) == STALE_BITS).any()):
+        found &= values.view(np.int64) != STALE_BITS
     vector = Vector(samples.names, samples.labels, values, found, samples.drop)
     if len(moments) != len(times):
-        vector, stamps = vector.stretched(len(times)), np.broadcast_to(stamps, found.shape)
-    alive = found.any(axis=1)
+        shape = (len(samples.names), len(times))
+        vector, stamps = vector.stretched(len(times)), np.broadcast_to(stamps, shape)
+    alive = np.logical_or.reduce(found, axis=1)
     if bool(alive.all()):
         return vector, stamps
     rows = np.flatnonzero(alive)

@@ -87,6 +87,7 @@ def extended_windows(ranged: RangeVector, times: Int64s) -> Extended:
     view = Windows(
         samples.values,
         samples.timestamps,
+        samples.offsets,
         _index(samples, begins - ranged.lookback),
         _index(samples, reach),
         times,

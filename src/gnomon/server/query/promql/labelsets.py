@@ -64,6 +64,8 @@ def signatures(vector: Vector, names: Iterable[str], *, on: bool) -> list[Labels
     if on:
         if not chosen:
             return [()] * len(vector.names)
+        if NAME_LABEL not in chosen:
+            return [tuple([p for p in labels if p[0] in chosen]) for labels in vector.labels]
         return [kept(identity, chosen) for identity in vector.identities()]
     if not chosen:
         return list(vector.labels)
@@ -75,6 +77,13 @@ def grouped(keys: Sequence[Labels]) -> Groups:
     table: dict[Labels, int] = {}
     of_row = [table.setdefault(key, len(table)) for key in keys]
     return Groups(list(table), np.array(of_row, dtype=np.int64))
+
+
+def rows_of(groups: Groups) -> list[Int64s]:
+    """The rows of each group."""
+    order = np.argsort(groups.of_row, kind="stable")
+    sizes = np.bincount(groups.of_row, minlength=len(groups.keys))
+    return np.split(order, np.cumsum(sizes)[:-1])
 
 
 def joined(*sides: Sequence[Labels]) -> tuple[int, list[Int64s]]:

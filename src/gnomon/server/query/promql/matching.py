@@ -158,7 +158,8 @@ def _paired(node: Binary, sides: _Sides, rows: _Rows) -> Pairs:
 
 def _filled(vector: Vector, rows: Int64s, value: float | None) -> Float64s:
     if value is None:
-        return vector.values[rows]
+        same = len(rows) == len(vector.values) and bool((rows[1:] > rows[:-1]).all())
+        return vector.values if same else vector.values[rows]
     if not len(vector.names):
         return np.full((len(rows), vector.steps), value)
     return np.where((rows >= 0)[:, None], vector.values[rows], value)
@@ -184,6 +185,8 @@ def _result(node: Binary, many: Identity, one: Identity) -> Identity:
 
 def _check_one_side(node: Binary, sides: _Sides) -> None:
     """At no step may two series of the "one" side share a group."""
+    if int(np.bincount(sides.one_group, minlength=1).max()) <= 1:
+        return
     count = np.zeros((sides.groups, sides.one.steps), dtype=np.int64)
     np.add.at(count, sides.one_group, sides.one.present)
     if not bool((count > 1).any()):

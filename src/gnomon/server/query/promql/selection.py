@@ -8,13 +8,22 @@ from gnomon.core.model import NAME_LABEL, Labels
 from gnomon.server.query.promql.context import Context
 from gnomon.server.query.promql.errors import EvaluationError
 from gnomon.server.query.promql.hashing import label_hash
-from gnomon.server.query.promql.labelsets import Groups, changed, grouped, kept, named, removed
+from gnomon.server.query.promql.labelsets import (
+    Groups,
+    changed,
+    grouped,
+    kept,
+    named,
+    removed,
+    rows_of,
+)
 from gnomon.server.query.promql.syntax import Aggregate
 from gnomon.server.query.promql.text import format_short, format_value, is_label_name, quote
 from gnomon.server.query.promql.value import Bools, Scalar, Vector, empty_vector, full_labels, ints
 from gnomon.server.query.series import Float64s, Int64s
 
 _INT64 = 2.0**63
+_WORTH_PARTITION = 4
 _LARGEST_HASH = float(2**64 - 1)
 
 
@@ -26,7 +35,11 @@ def topk(
     if limits is None or not len(vector.names):
         return empty_vector(vector.steps)
     values = vector.values if node.op == "bottomk" else -vector.values
-    rank = _ranks(np.where(vector.present, values, np.nan), vector.present, groups)
+    values = np.where(vector.present, values, np.nan)
+    rows = _candidates(values, groups, int(limits.max()))
+    vector, values = vector.take(rows), values[rows]
+    groups = groups._replace(of_row=groups.of_row[rows])
+    rank = _ranks(values, vector.present, groups)
     chosen = vector.with_values(vector.values, vector.present & (rank < limits))
     if context.asked.grid.points > 1:
         return chosen.without_empty()
@@ -103,6 +116,24 @@ def _limits(wanted: Scalar) -> Int64s | None:
         if abs(extreme) >= _INT64:
             raise EvaluationError(f"Scalar value {format_short(extreme)} {word} int64")
     return wanted.astype(np.int64)
+
+
+def _candidates(values: Float64s, groups: Groups, limit: int) -> Int64s:
+    """Rows that can be among the smallest `limit` of their group at some step.
+
+    A partition finds them in one pass, so that only they have to be sorted.
+    """
+    found: list[Int64s] = []
+    for rows in rows_of(groups):
+        if len(rows) <= limit * _WORTH_PARTITION:
+            found.append(rows)
+            continue
+        part = values[rows]
+        columns = np.array(part.T, order="C")
+        columns.partition(limit - 1, axis=1)
+        within = ~(part > columns[:, limit - 1])
+        found.append(rows[within.any(axis=1)])
+    return np.sort(np.concatenate(found))
 
 
 def _ranks(values: Float64s, present: Bools, groups: Groups) -> Int64s:

@@ -25,6 +25,8 @@ from gnomon.server.query.series import Float64s, Int64s
 CELLS_PER_BLOCK = 1 << 15
 """Cells of one block: a float matrix of 256 kB."""
 PADDED_CELLS = 1 << 20
+_FEWEST = 2
+"""Samples that make a pace."""
 
 Number = TypeVar("Number", np.float64, np.int64)
 Parts: TypeAlias = tuple[Float64s, ...]
@@ -51,6 +53,8 @@ class Windows(NamedTuple):
     values: Float64s
     """All samples of these series, one after the other."""
     timestamps: Int64s
+    offsets: Int64s
+    """Where the samples of each row begin, and where the last ones end."""
     start: Int64s
     """Index of the first sample in the window."""
     stop: Int64s
@@ -72,6 +76,15 @@ class Windows(NamedTuple):
         """Windows with at least one sample."""
         return self.stop > self.start
 
+    def falls(self) -> Int64s:
+        """Indices of samples smaller than the one before them in their series."""
+        lower = self.values[1:] < self.values[:-1]
+        if not bool(lower.any()):
+            return np.empty(0, dtype=np.int64)
+        inner = self.offsets[1:-1]
+        lower[inner[(inner > 0) & (inner <= len(lower))] - 1] = False
+        return np.flatnonzero(lower) + 1
+
     def first(self, column: NDArray[Number]) -> NDArray[Number]:
         """The sample column at the first sample of each window; anything where it is empty."""
         return column.take(self.start, mode="clip")
@@ -84,15 +97,37 @@ class Windows(NamedTuple):
 def bounds(samples: Samples, times: Int64s) -> Int64s:
     """Index behind the last sample at or before each time; rows x times.
 
-    `times` are sorted. Each sample is sorted into the times once, so the cost is that of the
-    samples plus that of the cells, whatever the length of a window.
+    `times` are sorted. Samples at a steady pace are counted by arithmetic; others are each sorted
+    into the times once. Neither costs more for a longer window.
     """
+    steady = _steady(samples)
+    if steady is not None:
+        begin, pace, size = steady
+        found = times - begin[:, None]
+        found //= pace
+        found += 1
+        np.clip(found, 0, size, out=found)
+        found += samples.offsets[:-1, None]
+        return found
     rows, columns = len(samples.names), len(times)
     slot = _slots(samples.timestamps, times)
     row = np.repeat(np.arange(rows, dtype=np.int64), samples.counts)
     slot += row * (columns + 1)
-    found = np.bincount(slot, minlength=rows * (columns + 1)).reshape(rows, columns + 1)
-    return np.cumsum(found[:, :columns], axis=1) + samples.offsets[:-1, None]
+    counted = np.bincount(slot, minlength=rows * (columns + 1)).reshape(rows, columns + 1)
+    return np.cumsum(counted[:, :columns], axis=1) + samples.offsets[:-1, None]
+
+
+def _steady(samples: Samples) -> tuple[Int64s, int, int] | None:
+    """First times, distance and number of samples, if all series have as many at one pace."""
+    counts = samples.counts
+    size = int(counts[0]) if len(counts) else 0
+    if size < _FEWEST or not bool((counts == size).all()):
+        return None
+    times = samples.timestamps.reshape(len(counts), size)
+    pace = int(times[0, 1] - times[0, 0])
+    if not bool((times[:, 1:] - times[:, :-1] == pace).all()):
+        return None
+    return times[:, 0], pace, size
 
 
 def _slots(timestamps: Int64s, times: Int64s) -> Int64s:
@@ -100,7 +135,7 @@ def _slots(timestamps: Int64s, times: Int64s) -> Int64s:
     if len(times) == 1:
         return (timestamps > times[0]).astype(np.int64)
     step = int(times[1] - times[0])
-    if step <= 0 or (len(times) > 2 and not bool((np.diff(times) == step).all())):
+    if step <= 0 or not bool((times[1:] - times[:-1] == step).all()):
         return np.searchsorted(times, timestamps, side="left").astype(np.int64)
     slot = timestamps + (step - 1 - int(times[0]))
     slot //= step
@@ -139,7 +174,9 @@ def windows(samples: Samples, times: Int64s, ends: Int64s, range_: int) -> Windo
         stop = np.broadcast_to(edges[:, 1:], (len(samples.names), steps))
     else:
         start, stop = _edges(samples, ends, range_)
-    return Windows(samples.values, samples.timestamps, start, stop, times, ends, range_)
+    return Windows(
+        samples.values, samples.timestamps, samples.offsets, start, stop, times, ends, range_
+    )
 
 
 def _edges(samples: Samples, ends: Int64s, range_: int) -> tuple[Int64s, Int64s]:
@@ -164,28 +201,69 @@ def fold(
 
     `parts` are what a single sample contributes, `combine` joins two runs, the earlier one first.
     """
-    counts, at = view.counts, view.start.copy()
+    counts, at = view.counts, view.start
     longest = int(counts.max(initial=0))
-    result = tuple(np.full(counts.shape, value) for value in identity)
-    started = np.zeros(counts.shape, dtype=np.bool_)
+    result: Parts | None = None
+    partial = np.zeros(counts.shape, dtype=np.bool_)
     run = 1
     while run <= longest:
-        rows, columns = np.nonzero(counts & run)
-        if len(rows):
-            position = at[rows, columns]
-            piece = tuple(part[position] for part in parts)
-            before = tuple(part[rows, columns] for part in result)
-            fresh = ~started[rows, columns]
-            joined = combine(before, piece)
-            for target, new, first in zip(result, joined, piece, strict=True):
-                target[rows, columns] = np.where(fresh, first, new)
-            at[rows, columns] += run
-            started[rows, columns] = True
+        due = (counts & run) != 0
+        missing = due.size - np.count_nonzero(due)
+        if not missing and not partial.any():
+            # As a rule windows have the same length, and all take part at once.
+            piece = tuple(part.take(at) for part in parts)
+            result = piece if result is None else combine(result, piece)
+            at = at + run
+        elif missing < due.size:
+            if result is None:
+                result = tuple(np.full(counts.shape, value) for value in identity)
+                partial = np.ones(counts.shape, dtype=np.bool_)
+            _join(result, parts, (at, due, partial), combine)
+            at = at + due * run
         if run * 2 <= longest:
             parts = combine(
                 tuple(part[:-run] for part in parts), tuple(part[run:] for part in parts)
             )
         run *= 2
+    return result or tuple(np.full(counts.shape, value) for value in identity)
+
+
+def _join(
+    result: Parts,
+    parts: Parts,
+    where: tuple[Int64s, Bools, Bools],
+    combine: Callable[[Parts, Parts], Parts],
+) -> None:
+    """Adds a run to some windows: at, which of them, and which have nothing yet."""
+    at, due, fresh = where
+    rows, columns = np.nonzero(due)
+    position = at[rows, columns]
+    piece = tuple(part[position] for part in parts)
+    before = tuple(part[rows, columns] for part in result)
+    first = fresh[rows, columns]
+    for target, new, alone in zip(result, combine(before, piece), piece, strict=True):
+        target[rows, columns] = np.where(first, alone, new)
+    fresh[rows, columns] = False
+
+
+def extremes(
+    view: Windows, combine: Callable[[Float64s, Float64s], Float64s], values: Float64s
+) -> Float64s:
+    """As `fold`, for an operation that does not mind a sample twice: two runs that overlap."""
+    counts = view.counts
+    result = np.full(counts.shape, np.nan)
+    length = np.frexp(counts.astype(np.float64))[1] - 1
+    run = 1
+    for power in range(int(length.max(initial=-1)) + 1):
+        if power:
+            values = combine(values[:-run], values[run:])
+            run *= 2
+        due = length == power
+        if bool(due.all()):
+            return combine(values.take(view.start), values.take(view.stop - run))
+        if bool(due.any()):
+            at = np.nonzero(due)
+            result[at] = combine(values[view.start[at]], values[view.stop[at] - run])
     return result
 
 

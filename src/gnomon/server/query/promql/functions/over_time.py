@@ -9,7 +9,7 @@ from gnomon.server.query.promql.call import Call, OverTime
 from gnomon.server.query.promql.functions.declare import RANGE, SCALAR, Family, Function
 from gnomon.server.query.promql.functions.quantiles import check_quantiles, quantiles
 from gnomon.server.query.promql.value import Bools, Scalar, Vector
-from gnomon.server.query.promql.windows import Windows, fold, padded
+from gnomon.server.query.promql.windows import Windows, extremes, fold, padded
 from gnomon.server.query.series import Float64s
 
 FAMILY = Family("Aggregation over time")
@@ -40,30 +40,36 @@ def _first_time(view: Windows) -> tuple[Float64s, Bools]:
 
 
 def _sum(view: Windows) -> tuple[Float64s, Bools]:
-    zeros = np.zeros_like(view.values)
-    parts = fold(view, (view.values, zeros), combine.added, (0.0, 0.0))
-    return combine.total(*parts), view.filled
+    total, error = _totals(view, view.values)
+    return total + error, view.filled
+
+
+def _totals(view: Windows, values: Float64s) -> tuple[Float64s, Float64s | float]:
+    """Sum and rounding error of each window."""
+    if combine.of_one_sign(values):
+        return fold(view, (values,), combine.plus, (0.0,))[0], 0.0
+    total, error = fold(view, (values, np.zeros_like(values)), combine.added, (0.0, 0.0))
+    return total, error
 
 
 def _avg(view: Windows) -> tuple[Float64s, Bools]:
-    zeros = np.zeros_like(view.values)
     counts = np.maximum(view.counts, 1)
-    total, rest = fold(view, (view.values, zeros), combine.added, (0.0, 0.0))
-    mean = combine.mean(total, rest, counts)
+    total, error = _totals(view, view.values)
+    mean = combine.mean(total, error, counts)
     if not bool(np.isfinite(total).all()):
         # The sum may have overflowed where the mean does not: add up halves of halves instead.
-        scaled = view.values * combine.SMALL
-        total, rest = fold(view, (scaled, zeros), combine.added, (0.0, 0.0))
-        mean = np.where(np.isfinite(mean), mean, combine.mean(total, rest, counts) / combine.SMALL)
+        total, error = _totals(view, view.values * combine.SMALL)
+        scaled = combine.mean(total, error, counts) / combine.SMALL
+        mean = np.where(np.isfinite(mean), mean, scaled)
     return mean, view.filled
 
 
 def _min(view: Windows) -> tuple[Float64s, Bools]:
-    return fold(view, (view.values,), combine.smaller, (np.nan,))[0], view.filled
+    return extremes(view, np.fmin, view.values), view.filled
 
 
 def _max(view: Windows) -> tuple[Float64s, Bools]:
-    return fold(view, (view.values,), combine.larger, (np.nan,))[0], view.filled
+    return extremes(view, np.fmax, view.values), view.filled
 
 
 def _min_time(view: Windows) -> tuple[Float64s, Bools]:

@@ -103,29 +103,31 @@ def _grown(call: Call, *, counter: bool, per_second: bool) -> Vector:
 def extrapolated(view: Windows, *, counter: bool, per_second: bool) -> tuple[Float64s, Bools]:
     """Prometheus' extrapolation: to an edge that is near, else by half a sample distance."""
     counts = view.counts
-    present = counts > 1
-    first, last = view.first(view.values), view.last(view.values)
+    first, grown = view.first(view.values), view.last(view.values)
     first_time, last_time = view.first(view.timestamps), view.last(view.timestamps)
-    grown = last - first
+    grown -= first
     if counter:
         _add_resets(view, grown)
-    sampled = (last_time - first_time) / 1000
+    # In milliseconds: only their ratio counts.
+    sampled = (last_time - first_time).astype(np.float64)
     distance = sampled / np.maximum(counts - 1, 1)
-    threshold = distance * _THRESHOLD
-    to_start = (first_time - (view.ends - view.range)) / 1000
-    to_end = (view.ends - last_time) / 1000
-    half = distance / 2
-    to_start = np.where(to_start >= threshold, half, to_start)
+    half, threshold = distance * 0.5, distance * _THRESHOLD
+    to_start = (first_time - (view.ends - view.range)).astype(np.float64)
+    np.copyto(to_start, half, where=to_start >= threshold)
     if counter:
         # A counter was never below zero: do not extrapolate past the point where it was zero.
-        to_zero = sampled * (first / grown)
+        to_zero = first / grown
+        to_zero *= sampled
         np.minimum(to_start, to_zero, out=to_start, where=(grown > 0) & (first >= 0))
-    to_end = np.where(to_end >= threshold, half, to_end)
-    factor = (sampled + to_start + to_end) / sampled
+    to_end = (view.ends - last_time).astype(np.float64)
+    np.copyto(to_end, half, where=to_end >= threshold)
+    to_start += sampled
+    to_start += to_end
+    to_start /= sampled
     if per_second:
-        factor /= view.range / 1000
-    grown *= factor
-    return grown, present
+        to_start /= view.range / 1000
+    grown *= to_start
+    return grown, counts > 1
 
 
 def _between_edges(view: Extended, *, counter: bool, per_second: bool) -> tuple[Float64s, Bools]:
@@ -148,7 +150,7 @@ def _between_edges(view: Extended, *, counter: bool, per_second: bool) -> tuple[
 
 def _add_resets(view: Windows, grown: Float64s) -> None:
     """Adds what each reset inside the window took away."""
-    at = np.flatnonzero(view.values[1:] < view.values[:-1]) + 1
+    at = view.falls()
     if not len(at):
         return
     start, stop = _inside(view, at)

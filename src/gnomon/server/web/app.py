@@ -2,7 +2,7 @@
 
 Every module of `web/api` and `web/pages` that has `routes(server) -> list[BaseRoute]` is part of
 it, and every ingest route of the registry; no list has to be edited. Where two routes answer one
-path the order is ingest (it is asked most often), API, pages.
+path the order is API, ingest, pages; a path without parameters comes before one that has some.
 """
 
 from __future__ import annotations
@@ -30,14 +30,16 @@ from gnomon.server.ingest.interface import Ingest
 from gnomon.server.web import api, pages
 from gnomon.server.web.access import Access
 from gnomon.server.web.context import Server
+from gnomon.server.web.routing import by_path
 
 ANSWERS = counter("gnomon.http.answers", "Answers by class of status code.")
 
 
 def build(server: Server, ingest: Ingest, keys: Sequence[Secret] = ()) -> ASGIApp:
     """The application of one server."""
+    routes = [*_routes(api, server), *_ingest_routes(ingest), *_routes(pages, server)]
     return Starlette(
-        routes=[*_ingest_routes(ingest), *_routes(api, server), *_routes(pages, server)],
+        routes=by_path(routes),
         middleware=[
             Middleware(Outermost, telemetry=server.telemetry, log=server.log),
             Middleware(Access, keys=keys, telemetry=server.telemetry),

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnomon.core.model import Series
@@ -49,6 +49,7 @@ columns = st.dictionaries(
 
 
 @pytest.mark.parametrize("function", GridFunction)
+@settings(deadline=None)
 @given(st.lists(columns, max_size=4))
 def test_fold_is_the_plain_loop(function, drawn):
     end = START + 5 * STEP + 3

@@ -1,6 +1,6 @@
 """Marks as interval sets."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnomon.core.model import Batch, Mark
@@ -10,6 +10,7 @@ from gnomon.server.store.ledger import Intervals, Ledger, Run, Verdict, runs_of
 spans = st.tuples(st.integers(0, 60), st.integers(0, 8)).map(lambda t: (t[0], t[0] + t[1]))
 
 
+@settings(deadline=None)
 @given(st.lists(spans))
 def test_intervals_are_the_set_of_their_numbers(added):
     intervals, model = Intervals(), set()
@@ -22,6 +23,7 @@ def test_intervals_are_the_set_of_their_numbers(added):
     assert len(intervals) == gaps
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 2), st.integers(1, 9))))
 def test_runs_are_the_marks(triples):
     marks = [Mark(*triple) for triple in triples]

@@ -93,7 +93,8 @@ def planned(
     )
     events: list[Event] = []
     for write, _, verdict in taken:
-        known = _stored_events(state.con, write.batch) if verdict is Verdict.PARTLY else ()
+        partly = verdict is Verdict.PARTLY
+        known = {*events, *_stored_events(state.con, write.batch)} if partly else ()
         events += [event for event in write.batch.events if event not in known]
     return Plan(
         rows,
@@ -114,7 +115,7 @@ def write_plan(state: State, plan: Plan, now: int) -> None:
         insert(con, bucket.table, rows.refs, rows.timestamps, rows.values.view(np.int64))
     _write_additions(state, plan.additions)
     if plan.events:
-        columns = zip(*map(_event_row, plan.events), strict=True)
+        columns = zip(*map(event_row, plan.events), strict=True)
         insert(con, "event", *columns, [now] * len(plan.events))
     if plan.runs:
         insert(con, "mark", *zip(*plan.runs, strict=True), [now] * len(plan.runs))
@@ -141,7 +142,8 @@ def event_of(row: tuple[int, str, str, str, str, str]) -> Event:
     return Event(*row[:5], msgspec.json.decode(row[5], type=tuple[tuple[str, str], ...]))
 
 
-def _event_row(event: Event) -> tuple[int, str, str, str, str, str]:
+def event_row(event: Event) -> tuple[int, str, str, str, str, str]:
+    """The columns of an event, but for when it was stored."""
     labels = msgspec.json.encode(event.labels).decode()
     return event.timestamp, event.title, event.text, event.kind, event.source, labels
 

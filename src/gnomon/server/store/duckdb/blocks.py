@@ -72,12 +72,15 @@ def write_block(con: DuckDBPyConnection, folder: Path, run: Run, block: Block) -
     value = "value::BIT::DOUBLE" if exact else "value"
     values = run.values.view(np.int64) if exact else run.values
     block_rows = {"ref": run.ref_column(), "ts": run.timestamps, "value": values}
-    con.execute(
-        f"COPY (SELECT ref, ts, {value} AS value FROM block_rows) TO '{_quoted(unfinished)}' {_AS}"  # noqa: S608
-    )
+    copied = f"SELECT ref, ts, {value} AS value FROM block_rows"  # noqa: S608
+    try:
+        con.execute(f"COPY ({copied}) TO '{_quoted(unfinished)}' {_AS}")
+        sync(unfinished)
+        unfinished.rename(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
     del block_rows
-    sync(unfinished)
-    unfinished.rename(path)
     sync(folder)
     return block._replace(
         first=int(run.timestamps.min()),

@@ -168,14 +168,20 @@ def columns(con: DuckDBPyConnection, query: str) -> dict[str, NDArray[Any]]:
     return cast("dict[str, NDArray[Any]]", con.execute(query).fetchnumpy())  # pyright: ignore[reportUnknownMemberType]
 
 
+def number(con: DuckDBPyConnection, query: str) -> int:
+    """The answer of a query that is one number."""
+    row = con.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
 def hot_tables(con: DuckDBPyConnection) -> list[str]:
     """Names of the hot tables."""
     found = con.execute("SELECT table_name FROM duckdb_tables() ORDER BY table_name").fetchall()
     return [name for (name,) in found if name.startswith(HOT)]
 
 
-def explained(error: duckdb.Error) -> GnomonError:
-    """A DuckDB error as one of ours, in one line."""
+def explained(error: duckdb.Error | OSError) -> GnomonError:
+    """An error of DuckDB or of the file system as one of ours, in one line."""
     text = str(error)
     line = text.partition("\n")[0]
     if any(reason in text for reason in _NO_SPACE):

@@ -17,7 +17,7 @@ from gnomon.core.clock import Clock
 from gnomon.core.telemetry import Telemetry, counter
 from gnomon.server.store.duckdb.blocks import Block, file_name, read_blocks, write_block
 from gnomon.server.store.duckdb.change import Change, blocks_after, commit
-from gnomon.server.store.duckdb.database import Folder
+from gnomon.server.store.duckdb.database import Folder, number
 from gnomon.server.store.duckdb.head import HeadBucket
 from gnomon.server.store.duckdb.last import NEVER, NO_FIRST
 from gnomon.server.store.duckdb.merging import mergeable, span_length
@@ -94,7 +94,8 @@ class Maintenance:
 
     def merge(self, state: State, views: Views, now: int) -> None:
         """Makes fewer and better blocks of many."""
-        for group in list(mergeable(state.blocks, state.hot.size, now)):
+        retention = round(self._settings.retention * 1000)
+        for group in list(mergeable(state.blocks, state.hot.size, now, retention)):
             started = self._clock.monotonic()
             run = ordered(merged(self._read(state, group)))
             block = Block("", group[-1].sequence, 0, 0, 0, 0, 0, 0, max(b.stored for b in group))
@@ -124,8 +125,11 @@ class Maintenance:
                 commit(state, views, self._folder, Change(removed=gone, forgotten=ended))
             self._telemetry.value(EXPIRED).add(sum(block.rows for block in gone))
         with self._append_lock:
-            old = "FROM event WHERE greatest(ts, stored) < ?"
-            state.con.execute(f"DELETE {old}", [cut])
+            old = f"FROM event WHERE greatest(ts, stored) < {cut}"
+            count = number(state.con, f"SELECT count(*) {old}")
+            if count:
+                state.con.execute(f"DELETE {old}")
+                state.events -= count
 
     def delete(self, state: State, views: Views, refs: Refs, start: int, end: int) -> int:
         """Removes samples of series, and series that have none left; how many samples it were."""
@@ -208,8 +212,8 @@ class Maintenance:
             self._write(state, run, block, written)
             return
         length = span_length(run.timestamps, state.hot.size)
-        for number in np.unique(run.timestamps // length).tolist():
-            part = within(run, number * length, (number + 1) * length - 1)
+        for span in np.unique(run.timestamps // length).tolist():
+            part = within(run, span * length, (span + 1) * length - 1)
             self._write(state, part, block, written)
 
     def _write(self, state: State, run: Run, block: Block, written: list[Block]) -> None:

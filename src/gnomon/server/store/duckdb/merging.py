@@ -37,8 +37,13 @@ def span_length(timestamps: Int64s, size: int) -> int:
     return size * LEVELS[-1]
 
 
-def mergeable(blocks: Sequence[Block], size: int, now: int) -> Iterator[list[Block]]:
+def mergeable(
+    blocks: Sequence[Block], size: int, now: int, retention: int = 0
+) -> Iterator[list[Block]]:
     """Groups of blocks to be merged, each in the order of sequence; no block is in two.
+
+    Blocks are dropped whole, so none is made longer than a fourth of the retention (ms; 0 = kept
+    for ever).
 
     Only neighbours in sequence are merged where blocks overlap: another block between them would
     have to win over the one and lose to the other.
@@ -46,6 +51,8 @@ def mergeable(blocks: Sequence[Block], size: int, now: int) -> Iterator[list[Blo
     taken: set[str] = set()
     for level in LEVELS:
         length = size * level
+        if level > 1 and 0 < retention < 4 * length:
+            break
         spans: defaultdict[int, list[Block]] = defaultdict(list)
         for block in blocks:
             if block.first // length == block.last // length and block.file not in taken:

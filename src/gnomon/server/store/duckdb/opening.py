@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
 
 import duckdb
 
@@ -13,6 +15,8 @@ from gnomon.server.store.duckdb.database import Folder, connect, transaction, un
 from gnomon.server.store.duckdb.salvage import Saved, rebuild, set_aside
 from gnomon.server.store.duckdb.state import State
 from gnomon.server.store.settings import StoreSettings
+
+_TORN = re.compile(r"replaying WAL.* at byte position (\d+)", re.DOTALL)
 
 
 def open_state(
@@ -27,24 +31,53 @@ def open_state(
         log.warning("%s: is missing", folder.file)
         saved = _save(folder, settings, clock)
     try:
-        state = _load(folder, settings, clock)
+        state = _load(folder, settings, clock, log)
     except Corrupt as error:
         log.error("%s", error)
         saved = _save(folder, settings, clock)
-        state = _load(folder, settings, clock)
+        state = _load(folder, settings, clock, log)
     if saved is not None:
         log.error("%s: %s", folder.path, saved)
     _sweep(folder, state, log)
     return state, saved
 
 
-def _load(folder: Folder, settings: StoreSettings, clock: Clock) -> State:
-    con = connect(folder, settings)
+def _load(folder: Folder, settings: StoreSettings, clock: Clock, log: logging.Logger) -> State:
+    logged = folder.log.stat().st_size if folder.log.exists() else 0
     try:
-        return State(con, settings, clock)
+        con = connect(folder, settings)
+    except Corrupt as error:
+        if not _cut(folder, str(error), log):
+            raise
+        con = connect(folder, settings)
+    try:
+        state = State(con, settings, clock)
+        if logged:
+            # DuckDB cuts off what it could not replay before it writes again.
+            con.execute("INSERT INTO format SELECT max(version) FROM format")
+            left = folder.log.stat().st_size if folder.log.exists() else logged
+            if left < logged:
+                log.warning("%s: its last %d bytes were not whole", folder.log, logged - left)
     except duckdb.Error as error:
         con.close()
         raise unreadable(folder, error) from error
+    return state
+
+
+def _cut(folder: Folder, message: str, log: logging.Logger) -> bool:
+    """Cuts the write-ahead log before an entry that is torn, if that is what is wrong.
+
+    What was acknowledged had been synced before; a torn end is a transaction that was not.
+    """
+    torn = _TORN.search(message)
+    if torn is None:
+        return False
+    size = int(torn.group(1))
+    log.warning("%s: is torn; its content from byte %d on is left out", folder.log, size)
+    with folder.log.open("r+b") as file:
+        file.truncate(size)
+        os.fsync(file.fileno())
+    return True
 
 
 def _save(folder: Folder, settings: StoreSettings, clock: Clock) -> Saved:

@@ -23,9 +23,12 @@ from gnomon.server.store.duckdb.database import (
     columns,
     hot_tables,
     insert,
+    number,
 )
 
 EXPORT = "series.parquet"
+ROW_GROUP = 122_880
+"""Rows that DuckDB stores together."""
 INDEX_TABLES = ("label", "pair", "series", "link", "meta", "metric")
 
 _EXPORT = """
@@ -130,8 +133,8 @@ def rebuild(con: DuckDBPyConnection, folder: Folder, aside: Path, now: int) -> S
     good = _blocks_from_files(con, folder, aside, now, lost)
     if good:
         con.execute(_NEWEST, [good])
-    row = con.execute("SELECT coalesce(sum(rows), 0)::BIGINT FROM block").fetchone()
-    return Saved(aside, row[0] if row else 0, tuple(lost))
+    samples = number(con, "SELECT coalesce(sum(rows), 0) FROM block")
+    return Saved(aside, samples, tuple(lost))
 
 
 def _index_from_export(con: DuckDBPyConnection, folder: Folder) -> None:
@@ -159,14 +162,30 @@ def _copy_others(old: DuckDBPyConnection, con: DuckDBPyConnection, lost: list[st
     except duckdb.Error:
         lost.append("all samples that were not in closed files yet")
         return
+    gone = 0
     for table in tables:
-        con.execute(f'CREATE TABLE "{table}"{HOT_COLUMNS}')
-        if not _copied(old, con, (table,)):
-            con.execute(f'DROP TABLE "{table}"')
-            lost.append(f"samples of the open bucket {table}")
-        else:
-            known = "(SELECT ref FROM series)"
-            con.execute(f'DELETE FROM "{table}" WHERE ref NOT IN {known}')  # noqa: S608
+        try:
+            gone += _lost_rows(old, con, table)
+        except duckdb.Error:
+            lost.append(f"the samples in {table}, which were not in closed files yet")
+    if gone:
+        lost.append(f"{gone} samples that were not in closed files yet")
+
+
+def _lost_rows(old: DuckDBPyConnection, con: DuckDBPyConnection, table: str) -> int:
+    """Copies what can be read of a hot table, group by group; how many samples are lost."""
+    total = number(old, f'SELECT count(*) FROM "{table}"')  # noqa: S608
+    con.execute(f'CREATE TABLE "{table}"{HOT_COLUMNS}')
+    for start in range(0, total, ROW_GROUP):
+        rows = f"WHERE rowid >= {start} AND rowid < {start + ROW_GROUP}"
+        try:
+            found = columns(old, f'SELECT ref, ts, bits FROM "{table}" {rows}')  # noqa: S608
+        except duckdb.Error:
+            continue
+        insert(con, table, *found.values())
+    unknown = "ref NOT IN (SELECT ref FROM series)"
+    con.execute(f'DELETE FROM "{table}" WHERE {unknown}')  # noqa: S608
+    return total - number(con, f'SELECT count(*) FROM "{table}"')  # noqa: S608
 
 
 def _copied(old: DuckDBPyConnection, con: DuckDBPyConnection, tables: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gnomon.core.clock import Clock
 from gnomon.server.store.duckdb.blocks import Block, sequence_of
-from gnomon.server.store.duckdb.database import columns, hot_tables
+from gnomon.server.store.duckdb.database import columns, hot_tables, number
 from gnomon.server.store.duckdb.hot import Hot
 from gnomon.server.store.duckdb.index import SeriesIndex, Stored
 from gnomon.server.store.duckdb.last import LastValues
@@ -33,7 +33,7 @@ class State:
         self.blocks = _blocks(con)
         self.serial = max((max(sequence_of(block.file)) for block in self.blocks), default=0)
         """The highest number of a block so far."""
-        self.events = _number(con, "SELECT count(*) FROM event")
+        self.events = number(con, "SELECT count(*) FROM event")
         self.hot = Hot(round(settings.bucket * 1000))
         for table in hot_tables(con):
             found = columns(con, f'SELECT ref, ts, bits FROM "{table}"')  # noqa: S608
@@ -112,8 +112,3 @@ def _blocks(con: DuckDBPyConnection) -> tuple[Block, ...]:
         " ORDER BY sequence, file"
     ).fetchall()
     return tuple(Block(*row) for row in found)
-
-
-def _number(con: DuckDBPyConnection, query: str) -> int:
-    row = con.execute(query).fetchone()
-    return int(row[0]) if row else 0

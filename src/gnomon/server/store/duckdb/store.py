@@ -59,6 +59,8 @@ SERIES = gauge("gnomon.store.series", "Series known.")
 HOT = gauge("gnomon.store.hot.samples", "Samples that are not in closed files yet.")
 FILES = gauge("gnomon.store.files", "Closed files.")
 BYTES = gauge("gnomon.store.bytes", "Size on disk.", "byte")
+SMALL_LOG = 1 << 20
+"""Upkeep folds a larger write-ahead log into the database, so that a restart has little to do."""
 MARK_ROWS = 10_000
 """Rows of marks beyond what they come to, from which on the table is written anew."""
 
@@ -135,9 +137,9 @@ class DuckStore:
             with self._guarded():
                 maintenance.close_due(views.state, views, now)
                 maintenance.expire(views.state, views, now)
-                maintenance.merge(views.state, views, now)
                 self._forget_marks(now)
-                self._checkpoint(0)
+                self._checkpoint(SMALL_LOG)
+                maintenance.merge(views.state, views, now)
 
     def close(self) -> None:
         """See `Store`."""
@@ -283,7 +285,8 @@ class DuckStore:
     def _relieve(self) -> None:
         """Closes buckets before their time when memory fills; far beyond, the writer waits."""
         state, most = self._views.state, self._settings.hot_rows
-        rows = state.hot.rows
+        with self._views.lock:
+            rows = state.hot.rows
         if rows <= most or not self._maintenance.lock.acquire(blocking=rows > 2 * most):
             return
         try:
@@ -332,7 +335,7 @@ class DuckStore:
         except GnomonError as error:
             self._failed(error)
             raise
-        except duckdb.Error as error:
+        except (duckdb.Error, OSError) as error:
             known = explained(error)
             known.__cause__ = error
             self._failed(known)

@@ -110,5 +110,6 @@ _ENCODINGS: dict[str, Callable[[bytes, int], bytes]] = {
     "x-gzip": _gzip,
     "deflate": _deflate,
     "zstd": _zstd,
+    "zstd1": _zstd,  # what Datadog's clients call it
     "snappy": _snappy,
 }

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gnomon.core.settings import Secret
 from gnomon.core.telemetry import Telemetry, counter
-from gnomon.server.ingest.answer import failure
+from gnomon.server.ingest.answer import as_json, failure
 
 DENIED = counter("gnomon.http.denied", "Requests refused, by reason.")
 
@@ -50,17 +50,21 @@ class Access:
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         if scope["method"] not in READING and headers.get("sec-fetch-site") == "cross-site":
-            return self._deny("cross_site", 403, "a page of another site may not change anything")
+            return self._deny(
+                scope, "cross_site", 403, "a page of another site may not change anything"
+            )
         if not self._keys or scope["path"] in OPEN_PATHS:
             return None
         verdict = self._verdict(scope, headers)
         if verdict == "right":
             return None
         if verdict == "none":
-            return self._deny("no_key", 401, "an API key is needed: Authorization: Bearer KEY")
+            return self._deny(
+                scope, "no_key", 401, "an API key is needed: Authorization: Bearer KEY"
+            )
         if headers.get("authorization", "").lower().startswith("basic"):
-            return self._deny("wrong_key", 401, "the password is not one of the API keys")
-        return self._deny("wrong_key", 403, "the API key is not one of those that are set")
+            return self._deny(scope, "wrong_key", 401, "the password is not one of the API keys")
+        return self._deny(scope, "wrong_key", 403, "the API key is not one of those that are set")
 
     def _verdict(self, scope: Scope, headers: Headers) -> Literal["right", "wrong", "none"]:
         verdict: Literal["right", "wrong", "none"] = "none"
@@ -72,8 +76,11 @@ class Access:
             verdict = "wrong"
         return verdict
 
-    def _deny(self, reason: str, status: int, message: str) -> Response:
+    def _deny(self, scope: Scope, reason: str, status: int, message: str) -> Response:
         self._telemetry.value(DENIED, reason=reason).add()
+        if scope["path"].startswith("/datadog/"):
+            # Datadog's client takes an answer without this key for a success, whatever its status.
+            return as_json({"errors": [message]}, status)
         kind = "unauthorized" if status == 401 else "forbidden"
         ask = {"WWW-Authenticate": 'Basic realm="Gnomon", charset="UTF-8"'} if status == 401 else {}
         return failure(status, kind, message, ask)

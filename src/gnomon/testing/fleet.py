@@ -90,7 +90,8 @@ def value(part: Part, series: Series, at: int) -> float:
     """The value of a series at a time (ms)."""
     phase = zlib.crc32(repr(series).encode()) % 1000 / 159
     seconds = at / 1000
-    wave = 0.6 * math.sin(seconds / 700 + phase) + 0.4 * math.sin(seconds / 61 + 3 * phase)
+    wave = 0.5 * math.sin(seconds / 700 + phase) + 0.2 * math.sin(seconds / 61 + 3 * phase)
+    wave += 0.3 * (zlib.crc32(f"{phase}{at}".encode()) % 1000 / 500 - 1)
     return round(part.level * (1 + part.swing * wave), 4)
 
 

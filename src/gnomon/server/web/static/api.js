@@ -99,15 +99,23 @@ export function series(selector, { start, end }, signal) {
   });
 }
 
+function bounds(selector, start, end) {
+  const search = new URLSearchParams();
+  if (selector) search.set("match[]", selector);
+  if (start) search.set("start", seconds(start));
+  if (end) search.set("end", seconds(end));
+  return search.size ? `?${search}` : "";
+}
+
 /** Values of a label, as text. */
-export function labelValues(label, { selector, signal } = {}) {
-  const search = selector ? `?match[]=${encodeURIComponent(selector)}` : "";
+export function labelValues(label, { selector, start, end, signal } = {}) {
+  const search = bounds(selector, start, end);
   return prometheus(`/api/v1/label/${encodeURIComponent(label)}/values${search}`, { signal });
 }
 
 /** Label names, of the series that match if a selector is given. */
 export function labelNames({ selector, signal } = {}) {
-  const search = selector ? `?match[]=${encodeURIComponent(selector)}` : "";
+  const search = bounds(selector);
   return prometheus(`/api/v1/labels${search}`, { signal });
 }
 

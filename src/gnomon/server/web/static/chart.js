@@ -51,7 +51,12 @@ export class Chart {
       rows.every(({ key }, index) => key === this.rows[index].key);
     this.times = times;
     this.window = [from, to];
-    this.rows = rows.map((row) => ({ ...row, colour: `--c${(this.hue(row) % PALETTE) + 1}` }));
+    const step = times.length > 1 ? times[1] - times[0] : 1;
+    this.rows = rows.map((row) => ({
+      ...row,
+      colour: `--c${(this.hue(row) % PALETTE) + 1}`,
+      pace: spacing(row.values) * step,
+    }));
     if (!same || !this.plot) this.rebuild();
     else this.plot.setData(this.data(), true);
     this.legend.show(this.rows);
@@ -152,17 +157,16 @@ export class Chart {
       width: stacked ? 1 : 1.4,
       fill: stacked ? fill(0.55) : first ? fill(0.1) : undefined,
       points: { show: (plot, index, from, to) => sparse(plot.data[index], from, to), size: 4 },
-      gaps: (plot, _index, _from, _to, gaps) => this.realGaps(plot, gaps),
+      gaps: (plot, index, _from, _to, gaps) => this.realGaps(plot, index, gaps),
     };
   }
 
-  /** Samples come every few seconds: a line is broken only where several are missing. */
-  realGaps(plot, gaps) {
-    const step = this.times.length > 1 ? this.times[1] - this.times[0] : 1;
-    const least =
-      plot.valToPos(this.window[0] + Math.max(BRIDGED, step * 2.5), "x", true) -
-      plot.valToPos(this.window[0], "x", true);
-    return gaps.filter(([from, to]) => to - from > least);
+  /** A line is broken only where several samples are missing, however often they come. */
+  realGaps(plot, index, gaps) {
+    const seconds = Math.max(BRIDGED, 2.5 * (this.rows[index - 1]?.pace ?? 0));
+    const [from] = this.window;
+    const least = plot.valToPos(from + seconds, "x", true) - plot.valToPos(from, "x", true);
+    return gaps.filter(([begin, end]) => end - begin > least);
   }
 
   limits(low, high) {
@@ -237,6 +241,19 @@ export class Chart {
     document.removeEventListener("gnomon:theme", this.recolour);
     this.plot?.destroy();
   }
+}
+
+/** Columns from one value to the next, at the least. */
+function spacing(values) {
+  let least = Infinity;
+  let before = -Infinity;
+  for (const [column, value] of values.entries()) {
+    if (value === null) continue;
+    least = Math.min(least, column - before);
+    before = column;
+    if (least === 1) break;
+  }
+  return Number.isFinite(least) ? least : 1;
 }
 
 /** Whether a row is so sparse that only dots would show it. */

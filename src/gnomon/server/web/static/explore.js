@@ -1,6 +1,6 @@
 // The explorer: any query over any range, as a graph and as a table.
 
-import { query as instantly, queryRange, quoted, render } from "./api.js";
+import { queryRange, quoted, render } from "./api.js";
 import { Catalogue, CatalogueList } from "./catalogue.js";
 import { Chart } from "./chart.js";
 import { h } from "./dom.js";
@@ -235,21 +235,8 @@ async function answer(row, index, window) {
 
 async function promql(text, window) {
   const grid = new Grid(window);
-  let result = await queryRange(text, window, aborter.signal);
-  if (result.length === 0) result = await once(text, window);
-  grid.merge(result);
-  return [...grid.rows.values()].map(({ key, metric, values }) => ({
-    key,
-    metric,
-    values,
-    name: nameOf(metric, text),
-  }));
-}
-
-/** A text or an old sample has no range; the newest instant says at least what it is. */
-async function once(text, window) {
-  const found = await instantly(text, { time: window.end, signal: aborter.signal });
-  return found.map(({ metric, value }) => ({ metric, values: [value] }));
+  grid.merge(await queryRange(text, window, aborter.signal));
+  return named([...grid.rows.values()], text);
 }
 
 async function graphite(text, window) {
@@ -270,12 +257,20 @@ async function graphite(text, window) {
   }));
 }
 
-function nameOf(metric, text) {
-  const { __name__: name = "", ...labels } = metric;
-  const inner = Object.entries(labels)
-    .map(([label, value]) => `${label}=${quoted(value)}`)
-    .join(", ");
-  return name || inner ? name + (inner ? `{${inner}}` : "") : text;
+/** Rows of one query, named by what tells them apart: the labels (or the metric) that vary. */
+function named(found, text) {
+  const labels = new Set(found.flatMap(({ metric }) => Object.keys(metric)));
+  const varies = (label) => new Set(found.map(({ metric }) => metric[label])).size > 1;
+  const telling = [...labels].filter(varies);
+  return found.map((row) => {
+    const short = telling.map((label) => row.metric[label]).filter(Boolean);
+    return { ...row, name: short.join(" ") || fullName(row.metric) || text };
+  });
+}
+
+function fullName({ __name__: name = "", ...labels }) {
+  const inner = Object.entries(labels).map(([label, value]) => `${label}=${quoted(value)}`);
+  return inner.length ? `${name}{${inner.join(", ")}}` : name;
 }
 
 /** The unit all series share, as far as their metrics are still known. */

@@ -66,11 +66,7 @@ const PARTS = {
     const telling = reading && !host.silent && (reading.level !== "ok" || !said);
     return [
       heading(host),
-      h(
-        "span",
-        { class: "host-why" },
-        said || (reading ? t(`signal.${id}`) : t("overview.no_vitals")),
-      ),
+      h("span", { class: "host-why" }, said || t(`signal.${id}`)),
       telling ? h("span", { class: `host-value ${reading.level}` }, figure(reading)) : "",
       host.silent || !reading ? "" : line,
     ];
@@ -114,8 +110,10 @@ function trouble(host) {
   const said = [];
   if (host.silent && host.age === null) said.push(t("overview.silent"));
   else if (host.silent) said.push(t("overview.silent_for", { age: span(host.age / 1000) }));
+  const readings = Object.values(host.readings);
+  if (!host.silent && readings.length === 0) said.push(t("overview.no_vitals"));
   for (const { check } of host.failing.slice(0, 3)) said.push(check);
-  for (const { id, level, place } of Object.values(host.readings)) {
+  for (const { id, level, place } of readings) {
     if (level !== "ok") said.push([t(`signal.${id}`), place].filter(Boolean).join(" "));
   }
   return said.join(" · ");

@@ -107,34 +107,42 @@ def _ratio(values: Float64s, total: Float64s) -> Float64s:
 def by_group(
     context: Context, series_list: SeriesList, totals: SeriesList | None, nodes: Sequence[Node]
 ) -> SeriesList:
-    """Each in percent of the total of those that share its nodes; what lacks its like has no values."""
+    """Each in percent of the total of those that share its nodes; what lacks its like has no values.
+
+    Upstream gives what lacks its like the times of the result before it, and so does this.
+    """
     groups = grouped(series_list, nodes)
     total_groups = groups if totals is None else grouped(totals, nodes)
     whole = {
         key: members[0] if len(members) == 1 else sum_of(context, members)
         for key, members in total_groups.items()
     }
+    added = [whole[key] for key, members in total_groups.items() if len(members) > 1]
+    before = added[-1] if added else None
+    points = map(len, normalize(series_list).rows)
+    length = dict(zip(map(id, series_list), points, strict=True))
     results: SeriesList = []
-    for key, members in groups.items():
-        for series in members:
-            if key in whole:
-                results.append(share(context, series, whole[key]))
+    for key in dict.fromkeys([*groups, *whole]):
+        total = whole.get(key)
+        for series in groups.get(key, []):
+            if total is None:
+                name = f"asPercent({series.name},MISSING)"
+                result = _missing(name, before or series, length[id(series)])
             else:
-                results.append(_missing(series, f"asPercent({series.name},MISSING)"))
-    results += [
-        _missing(total, f"asPercent(MISSING,{total.name})")
-        for key, total in whole.items()
-        if key not in groups
-    ]
+                result = before = share(context, series, total)
+            results.append(result)
+        if total is not None and key not in groups:
+            name = f"asPercent(MISSING,{total.name})"
+            results.append(_missing(name, before or total, len(total)))
     return results
 
 
-def _missing(series: TimeSeries, name: str) -> TimeSeries:
+def _missing(name: str, like: TimeSeries, points: int) -> TimeSeries:
     return TimeSeries(
         name,
-        series.start,
-        series.end,
-        series.step,
-        nothing(len(series)),
-        x_files_factor=series.x_files_factor,
+        like.start,
+        like.end,
+        like.step,
+        nothing(points),
+        x_files_factor=like.x_files_factor,
     )

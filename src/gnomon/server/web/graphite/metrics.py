@@ -37,6 +37,7 @@ def find(shared: Shared) -> Handler:
         write = _FORMATS.get(name)
         if write is None:
             raise BadRequest("Invalid value for 'format' parameter")
+        number(given, "wildcards")
         pattern = _completing(query, given) if name == "completer" else query
         found = await shared.compute(lambda: shared.engine().tree.find(pattern))
         if number(given, "leavesOnly", 0):

@@ -133,11 +133,12 @@ def _dygraph(answer: Answer) -> Response:
     """Rows of the first series' times, a column for each series."""
     if not answer.series:
         return wrapped(answer.given, "{}")
-    times = timestamps(answer.series[0])
+    first = answer.series[0]
+    times = timestamps(first)
     columns = [render.numbers(series) for series in answer.series]
     rows = [
         f"[{', '.join([f'{time}000', *(column[place] for column in columns if place < len(column))])}]"
-        for place, time in enumerate(times.tolist())
+        for place, time in enumerate(times[times < first.end].tolist())
     ]
     labels = json.dumps(["Time", *(series.name for series in answer.series)])
     return wrapped(answer.given, f'{{"labels" : {labels}, "data" : [{", ".join(rows)}]}}')
@@ -150,6 +151,7 @@ def _rickshaw(answer: Answer) -> Response:
         + ", ".join(
             f'{{"x": {time}, "y": {value}}}'
             for time, value in zip(timestamps(series).tolist(), render.numbers(series), strict=True)
+            if time < series.end
         )
         + "]}"
         for series in answer.series

@@ -16,6 +16,7 @@ from gnomon.server.query.graphite.timeseries import SeriesList, TimeSeries
 
 _SEARCH = Param("search", ParamType.STRING, required=True)
 _REPLACE = Param("replace", ParamType.STRING, required=True)
+_KINDS = (*AGGREGATIONS, *SYNONYMS)
 _POSITIONS = Param("pos", ParamType.INTEGER, multiple=True)
 
 
@@ -109,7 +110,7 @@ def _queried(context: Context, query: str, name: str) -> str:
         "valuesTypes",
         ParamType.STRING,
         multiple=True,
-        options=(*AGGREGATIONS, *SYNONYMS, "si", "binary"),
+        options=(*_KINDS, *(f"{kind}Series" for kind in _KINDS), "si", "binary"),
     ),
 )
 def legend_value(series_list: SeriesList, *value_types: str) -> SeriesList:

@@ -243,7 +243,12 @@ def percentile_of_series(
     return [TimeSeries(name, normal.start, normal.end, normal.step, values, x_files_factor=factor)]
 
 
-@function("powSeries", Group.COMBINE, SERIES_LISTS, aggregates=True)
+@function(
+    "powSeries",
+    Group.COMBINE,
+    Param("seriesList", ParamType.SERIES_LIST, required=True, multiple=True),
+    aggregates=True,
+)
 def pow_series(context: Context, *series_lists: SeriesList) -> SeriesList:
     """The first series to the power of the second, that to the power of the third, and so on."""
     series_list = [series for part in series_lists for series in part]

@@ -73,7 +73,12 @@ def summarize(
     DEFERRED,
     _INTERVAL,
     _FUNC,
-    Param("alignTo", ParamType.ANY, options=(None, *_UNITS, True, False)),
+    Param(
+        "alignTo",
+        ParamType.STRING,
+        options=(None, *_UNITS, True, False),
+        accepts=ParamType.ANY,
+    ),
 )
 def smart_summarize(
     context: Context,

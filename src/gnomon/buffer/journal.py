@@ -73,7 +73,7 @@ class Journal:
         ]
         data = JOURNAL_MAGIC + (frame(RecordKind.SETTLED, _packed(runs), 0) if runs else b"")
         temporary = self._folder / TEMPORARY
-        self._rewrite_at = max(REWRITE_BEYOND, 2 * self._size, 2 * len(data))
+        self._rewrite_at = 2 * self._size  # if this fails, not with each batch again
         with suppress(FileNotFoundError):
             self._files.remove(temporary)
         file = self._files.create(temporary)
@@ -88,6 +88,7 @@ class Journal:
             raise
         self.close()
         self._file, self._size = file, len(data)
+        self._rewrite_at = max(REWRITE_BEYOND, 2 * len(data))
 
     def append(self, marks: Sequence[Mark]) -> None:
         """These are settled; raises `OSError`, leaving nothing of it."""

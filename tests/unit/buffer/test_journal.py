@@ -86,14 +86,26 @@ def test_writing_anew_keeps_what_the_segments_know():
 def test_it_is_written_anew_when_it_has_grown():
     files = FaultyFiles()
     written = journal(files)
-    count = 0
+    for _ in range(3):
+        count = 0
+        while not written.grown:
+            count += 1
+            written.append([Mark("a", 7, 2 * count)])
+        assert REWRITE_BEYOND <= files.size(PATH) < REWRITE_BEYOND + 100
+        written.rewrite([segment(7, waiting={1}, settled={2})])
+        assert not written.grown
+        assert files.size(PATH) < 100
+
+
+def test_writing_anew_is_not_tried_with_each_batch():
+    files = FaultyFiles()
+    written = journal(files)
     while not written.grown:
-        count += 1
-        written.append([Mark("a", 7, 2 * count)])
-    assert files.size(PATH) >= REWRITE_BEYOND
-    written.rewrite([segment(7, waiting={1}, settled={2})])
+        written.append([Mark("a", 7, 1)])
+    files.fail("create", errno.ENOSPC)
+    with pytest.raises(OSError, match="space"):
+        written.rewrite([])
     assert not written.grown
-    assert files.size(PATH) < 100
 
 
 def test_a_write_that_fails_leaves_nothing():

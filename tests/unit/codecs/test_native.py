@@ -121,6 +121,21 @@ def test_series_are_the_same_objects_in_all_bodies_of_a_session():
     assert all(x is y for x, y in zip(first.batch.series, second.batch.series, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("limits", "entry", "taken"),
+    [
+        (Limits(series=20), tagged, 20),
+        (Limits(characters=200), lambda count: run(count, count), 66),
+    ],
+)
+def test_limits_of_a_session_hold_over_its_bodies(limits, entry, taken):
+    encoder, decoder = Encoder(), Decoder(limits)
+    for count in range(1, taken + 1):
+        decoder.decode(encoder.encode([entry(count)]))
+    with pytest.raises(OverLimit, match="in one session"):
+        decoder.decode(encoder.encode([entry(taken + 1)]))
+
+
 def test_definitions_are_sent_once():
     encoder = Encoder()
     first, second = encoder.encode([run(1, 300)]), encoder.encode([run(2, 300)])
@@ -182,6 +197,7 @@ def test_a_large_dictionary_ends_the_session():
         (Limits(series=10), [run(1, 11)], "at most 40"),
         (Limits(series=10), [tagged(11)], "more than 10 series"),
         (Limits(label_length=9), [run(1, 1, "a" * 10)], "10 characters; at most 9"),
+        (Limits(characters=100), [run(1, 50)], "more than 100 characters in one session"),
         (Limits(labels_per_series=0), [run(1, 1)], "1 labels; at most 0"),
         (
             Limits(events=1),

@@ -125,6 +125,7 @@ class Table:
         self.texts: list[str] = []
         self.metrics: list[Metric] = []
         self.series: list[Series] = []
+        self._characters = 0
 
     def define(self, definitions: Definitions) -> None:
         """Takes definitions in, all or none.
@@ -146,6 +147,10 @@ class Table:
         fresh_texts = _beyond(self.texts, new_texts, text_base)
         fresh_metrics = _beyond(self.metrics, new_metrics, metric_base)
         fresh_series = _beyond(self.series, new_series, series_base)
+        characters = self._characters + sum(map(len, fresh_texts))
+        if characters > self._limits.characters:
+            raise OverLimit(f"more than {self._limits.characters} characters in one session")
+        self._characters = characters
         self.texts += fresh_texts
         self.metrics += fresh_metrics
         self.series += fresh_series

@@ -26,6 +26,8 @@ class Limits(NamedTuple):
     """Events in one body."""
     series: int = 200_000
     """Series in the dictionary of one session; four times as many texts."""
+    characters: int = 32 << 20
+    """Of all texts in the dictionary of one session."""
     label_length: int = 4096
     """Characters of a metric name, unit, help text, label name or label value."""
     labels_per_series: int = 64

@@ -153,12 +153,9 @@ class StoreMachine(RuleBasedStateMachine):
     def read_a_part(self, chosen, start, length, step, function):
         begin = self.clock.now() + start * SECOND
         end = begin + length * SECOND
-        assert content(self.store.raw(chosen, begin, end)) == content(
-            self.model.raw(chosen, begin, end)
-        )
-        assert set(self.model.series(chosen, begin, end)) <= set(
-            self.store.series(chosen, begin, end)
-        )
+        expected = content(self.model.raw(chosen, begin, end))
+        assert content(self.store.raw(chosen, begin, end)) == expected
+        assert expected.keys() <= set(self.store.series(chosen, begin, end))
         grids = [
             store.grid(chosen, begin, end, step * SECOND, function)
             for store in (self.store, self.model)

@@ -146,7 +146,7 @@ class DuckStore:
         with self._maintenance.lock, self._append_lock:
             if self._views.closed:
                 return
-            self._views.wait_idle()
+            self._views.close()
             try:
                 self._views.state.con.execute("CHECKPOINT")
             except duckdb.Error as error:
@@ -273,7 +273,7 @@ class DuckStore:
                 apply_plan(state, plan, now)
             for part in plan.parts:
                 part.bucket.settle()
-            self._checkpoint(self._settings.log)
+            self._fold_log()
             count(SAMPLES).add(len(plan.rows.refs))
             count(COMMITS).add()
             count(COMMIT_SECONDS).add(self._clock.monotonic() - started)
@@ -281,6 +281,14 @@ class DuckStore:
             Outcome.DUPLICATE if verdict is Verdict.DUPLICATE else Outcome.STORED
             for verdict in verdicts
         ]
+
+    def _fold_log(self) -> None:
+        """Keeps the write-ahead log short. What was appended is durable, whatever comes of it."""
+        try:
+            self._checkpoint(self._settings.log)
+        except GnomonError as error:
+            self._failed(error)
+            self._log.warning("the write-ahead log could not be folded in: %s", error)
 
     def _relieve(self) -> None:
         """Closes buckets before their time when memory fills; far beyond, the writer waits."""
@@ -360,6 +368,7 @@ class DuckStore:
                 state, self.saved = open_state(self._folder, self._settings, self._clock, self._log)
                 self._views.state = state
             self._broken = False
+            self._log.warning("%s: the database had stopped; opened again", self._folder.path)
 
     def _observed(self, metric: Metric) -> float:
         state = self._views.state

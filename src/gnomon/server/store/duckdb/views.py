@@ -40,7 +40,8 @@ class Views:
         """Held while memory changes, so that a view has whole appends only."""
         self.state = state
         self.closed = False
-        self._idle = threading.Condition(self.lock)
+        self._changed = threading.Condition(self.lock)
+        self._paused = False
         self._moment = 0
         self._active: Counter[int] = Counter()
         self._retired: list[tuple[int, Path]] = []
@@ -49,6 +50,7 @@ class Views:
     def look(self) -> Generator[View]:
         """A view for as long as the block runs. Raises `Retryable` when the store is closed."""
         with self.lock:
+            self._changed.wait_for(lambda: not self._paused)
             if self.closed:
                 raise Retryable("the store is closed")
             moment = self._moment
@@ -62,7 +64,7 @@ class Views:
                 self._active[moment] -= 1
                 self._active += Counter()  # drops what is zero
                 self._delete_unseen()
-                self._idle.notify_all()
+                self._changed.notify_all()
 
     def retire(self, paths: Sequence[Path]) -> None:
         """These files are in no later view; call under `lock`, together with the change."""
@@ -72,19 +74,22 @@ class Views:
 
     @contextmanager
     def paused(self) -> Generator[None]:
-        """No view is given while the block runs, and none is out; the state may be replaced."""
-        self.wait_idle()
+        """While the block runs no view is out and readers wait; the state may be replaced."""
+        with self.lock:
+            self._paused = True
+            self._changed.wait_for(lambda: not self._active)
         try:
             yield
-            self.closed = False
         finally:
-            self._retired = []
+            with self.lock:
+                self._paused = False
+                self._changed.notify_all()
 
-    def wait_idle(self) -> None:
-        """Returns when nobody looks; no new view is given from here on."""
+    def close(self) -> None:
+        """Gives no more views; returns when none is out."""
         with self.lock:
             self.closed = True
-            self._idle.wait_for(lambda: not self._active)
+            self._changed.wait_for(lambda: not self._active)
 
     def _delete_unseen(self) -> None:
         oldest = min(self._active, default=self._moment)

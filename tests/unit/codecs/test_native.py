@@ -188,6 +188,14 @@ def test_a_large_dictionary_ends_the_session():
     assert len(decoder) <= 11
 
 
+def test_long_texts_end_the_session_too():
+    encoder, decoder = Encoder(max_series=10), Decoder(Limits(characters=4000))
+    for number in range(1, 40):
+        series = Series.of("m", text=str(number) * 400)
+        entry = Entry(Mark("a", 1, number), Batch.of([Sample(series, 1, 1.0)]))
+        assert decoder.decode(encoder.encode([entry])) == [entry]
+
+
 @pytest.mark.parametrize(
     ("limits", "body", "message"),
     [

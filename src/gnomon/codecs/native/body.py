@@ -66,7 +66,7 @@ class Encoder:
     def __init__(
         self, max_series: int = MAX_SERIES, new_session: Callable[[], int] = random_session
     ) -> None:
-        """Begins a new session by itself when the dictionary holds more than `max_series`."""
+        """Begins a new session by itself when the dictionary exceeds `max_series`."""
         self._max_series = max_series
         self._new_session = new_session
         self.reset()
@@ -78,7 +78,7 @@ class Encoder:
 
     def encode(self, entries: Sequence[Entry]) -> bytes:
         """One body."""
-        if len(self._dictionary) > self._max_series:
+        if self._dictionary.exceeds(self._max_series):
             self.reset()
         marks = _pack_marks([entry.mark for entry in entries], self._dictionary)
         packed_columns = columns.pack([entry.batch for entry in entries], self._dictionary)

@@ -22,6 +22,10 @@ T = TypeVar("T")
 KINDS = tuple(Kind)
 """A kind's number on the wire is its place here; new kinds are only ever added at the end."""
 
+TEXTS_PER_SERIES = 4
+CHARACTERS_PER_SERIES = 160
+"""A dictionary for n series holds at most n times as many texts and characters."""
+
 
 class UnknownDictionary(DecodeError):
     """Built on definitions that never arrived here; the writer must begin a new session."""
@@ -52,11 +56,16 @@ class Dictionary:
         self._texts: dict[str, int] = {}
         self._metrics: dict[Metric, int] = {}
         self._series: dict[Series, int] = {}
+        self._characters = 0
         self._begin()
 
-    def __len__(self) -> int:
-        """How many series."""
-        return len(self._series)
+    def exceeds(self, series: int) -> bool:
+        """Whether it is larger than so many series with their usual texts."""
+        return (
+            len(self._series) > series
+            or len(self._texts) > TEXTS_PER_SERIES * series
+            or self._characters > CHARACTERS_PER_SERIES * series
+        )
 
     def numbers(self, series: Sequence[Series]) -> list[int]:
         """The number of each, defining those that are new."""
@@ -72,6 +81,7 @@ class Dictionary:
         if number is None:
             number = self._texts[text] = len(self._texts)
             self._new_texts.append(text)
+            self._characters += len(text)
         return number
 
     def take(self) -> Definitions:
@@ -156,7 +166,7 @@ class Table:
         self.series += fresh_series
 
     def _read_texts(self, definitions: Definitions) -> list[str]:
-        most = 4 * self._limits.series - definitions.base[0]
+        most = TEXTS_PER_SERIES * self._limits.series - definitions.base[0]
         lengths = integers(definitions.lengths, most, "texts")
         return cut(definitions.text, lengths, self._limits.label_length)
 

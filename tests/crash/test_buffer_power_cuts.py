@@ -117,6 +117,7 @@ def test_the_life_does_all_that_can_be_cut():
     assert kinds == {"write", "create", "replace", "remove", "sync", "sync_folder"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("keep", "torn"),
     [
@@ -141,11 +142,11 @@ def test_the_plug_is_pulled_in_every_operation(keep, torn):
         buffer = opened(files)
         entries = buffer.read(MANY, 0)
         ledger.check(entries, power_cut=keep is not None)
-        # It is as good as new: what is put is read after what was there, and can all be settled.
+        # It is as good as new: what is put now is read next, and all can be settled.
         marks = [buffer.put(numbered(900)), buffer.put(numbered(901))]
         assert not set(marks) & set(ledger.put)
-        assert marks_of(buffer.read(MANY, 0)) == [*marks_of(entries), *marks]
         buffer.ack(marks_of(entries))
+        assert marks_of(buffer.read(MANY, 0)) == marks
         buffer.close()
         again = opened(files)
         assert marks_of(again.read(MANY, 0)) == marks

@@ -6,6 +6,7 @@ import errno
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -224,4 +225,4 @@ BufferLife.TestCase.settings = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-TestBufferLife = BufferLife.TestCase
+TestBufferLife = pytest.mark.slow(BufferLife.TestCase)

@@ -23,12 +23,13 @@ class Turn(Generic[T]):
 
         `oldest` and `newest` are all that wait, from either end.
         """
-        if not self._freshest:
-            return self._up_to(max_samples, oldest)
-        # New batches come between a read and its repetition, so what was given is remembered.
+        # New batches come between a read and its repetition, so what was given is remembered: a
+        # sink sends the same bytes again, and the other side knows them.
         self._given = [item for item in self._given if self._waits(item)]
-        if not self._given:
+        if not self._given and self._freshest:
             self._given = self._up_to(max_samples, newest)[::-1]
+        elif not self._given:
+            self._given = self._up_to(max_samples, oldest)
         return self._up_to(max_samples, self._given)
 
     def _up_to(self, max_samples: int, items: Iterable[T]) -> list[T]:

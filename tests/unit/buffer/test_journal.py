@@ -2,7 +2,7 @@ import errno
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnomon.buffer.journal import NAME, REWRITE_BEYOND, Journal, Settled
@@ -30,6 +30,7 @@ def segment(epoch, waiting, settled):
     return made
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(1, 60)), st.sets(st.integers(1, 60)))
 def test_what_was_appended_is_read(first, second):
     files = FaultyFiles()
@@ -134,6 +135,7 @@ def test_writing_anew_that_fails_leaves_the_old_one(operation):
     assert files.names(FOLDER) == [NAME]
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_damage_forgets_but_never_invents(data):
     files = FaultyFiles()

@@ -1,7 +1,7 @@
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnomon.buffer.record import (
@@ -51,6 +51,7 @@ def test_checksums_are_those_of_the_document():
     assert len(data) == OVERHEAD + 7
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=6), st.binary(max_size=30))
 def test_what_was_framed_is_found(contents, magic):
     data = magic + records(*contents)
@@ -62,6 +63,7 @@ def test_what_was_framed_is_found(contents, magic):
     ]
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_damage_costs_no_other_record(data):
     contents = data.draw(st.lists(st.binary(max_size=40), min_size=2, max_size=6))
@@ -80,6 +82,7 @@ def test_damage_costs_no_other_record(data):
     assert damage == ([Damage(start, ends[hit])] if hit + 1 < len(contents) else [])
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=4), st.data())
 def test_a_torn_tail_is_not_reported(contents, data):
     good = records(*contents)
@@ -90,6 +93,7 @@ def test_a_torn_tail_is_not_reported(contents, data):
     assert len(found) == sum(record.end <= cut for record in scan(good, SEED, 0))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100))
 def test_random_bytes_are_no_records(data):
     assert list(scan(MARKER + data, SEED, 0)) == []

@@ -80,7 +80,7 @@ def run(number: int, count: int = 3, agent: str = "a1") -> Entry:
     return Entry(Mark(agent, 7, number), batch)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(entries, max_size=2))
 def test_what_was_encoded_is_decoded_bit_by_bit(bodies):
     encoder, decoder = Encoder(), Decoder()
@@ -346,7 +346,7 @@ def decodes_or_refuses(body: bytes) -> None:
         list(entry.batch)
 
 
-@settings(max_examples=300)
+@settings(deadline=None, max_examples=300)
 @given(st.lists(st.tuples(st.sampled_from(PATHS), junk), min_size=1, max_size=3))
 def test_forged_numbers_never_break_the_decoder(changes):
     payload = parts(VALID)
@@ -360,7 +360,7 @@ def test_forged_numbers_never_break_the_decoder(changes):
     decodes_or_refuses(compressed(payload))
 
 
-@settings(max_examples=300)
+@settings(deadline=None, max_examples=300)
 @given(st.binary(max_size=300))
 def test_random_payloads_never_break_the_decoder(raw):
     decodes_or_refuses(compressed(raw))
@@ -368,7 +368,7 @@ def test_random_payloads_never_break_the_decoder(raw):
     decodes_or_refuses(MAGIC + raw)
 
 
-@settings(max_examples=300)
+@settings(deadline=None, max_examples=300)
 @given(st.data())
 def test_damaged_bodies_never_break_the_decoder(data):
     raw = bytearray(cramjam.zstd.decompress(VALID[8:]))
@@ -380,6 +380,7 @@ def test_damaged_bodies_never_break_the_decoder(data):
     decodes_or_refuses(compressed(bytes(raw[:cut])))
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(VALID) - 1), st.integers(0, 255))
 def test_a_flipped_byte_of_a_body_never_breaks_the_decoder(at, byte):
     body = bytearray(VALID)

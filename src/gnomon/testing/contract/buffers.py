@@ -110,7 +110,22 @@ class BufferContract:
             buffer.put(numbered(number, 10))
         assert numbers_of(buffer.read(25, 0)) == [0, 1]
         assert numbers_of(buffer.read(1, 0)) == [0]
-        assert numbers_of(buffer.read(30, 0)) == [0, 1, 2]
+        assert numbers_of(buffer.read(MANY, 0)) == [0, 1]
+        buffer.close()
+
+    def test_what_was_given_comes_again_before_what_is_new(
+        self, tmp_path: Path, clock: FakeClock, telemetry: Telemetry
+    ) -> None:
+        """So that a sink can send the very same bytes again."""
+        buffer = self.make(tmp_path, clock, telemetry)
+        given = [buffer.put(numbered(number)) for number in range(2)]
+        assert marks_of(buffer.read(MANY, 0)) == given
+        new = buffer.put(numbered(2))
+        assert marks_of(buffer.read(MANY, 0)) == given
+        buffer.ack(given[:1])
+        assert marks_of(buffer.read(MANY, 0)) == given[1:]
+        buffer.drop(given[1:], "refused")
+        assert marks_of(buffer.read(MANY, 0)) == [new]
         buffer.close()
 
     def test_settling_twice_or_the_unknown_changes_nothing(

@@ -47,15 +47,14 @@ CARDS = ({"device": "eth0"}, {"device": "lo"})
 DATABASES = ({"db": "shop"}, {"db": "postgres"})
 
 PARTS = (
-    _part("system.cpu.user", "percent", 22),
-    _part("system.cpu.system", "percent", 6),
+    _part("system.cpu.user", "percent", 26, 0.4),
+    _part("system.cpu.system", "percent", 7, 0.4),
     _part("system.cpu.iowait", "percent", 3, 0.8),
     _part("system.cpu.stolen", "percent", 0.1),
-    _part("system.cpu.idle", "percent", 69, 0.2),
-    _part("system.load.1", "", 1.4),
-    _part("system.load.5", "", 1.2, 0.2),
+    _part("system.load.1", "", 1.3, 0.19),
+    _part("system.load.5", "", 1.2, 0.19),
     _part("system.load.15", "", 1.1, 0.1),
-    _part("system.load.norm.5", "", 0.3, 0.2),
+    _part("system.load.norm.5", "", 0.3, 0.19),
     _part("system.mem.total", "mebibyte", 15900, 0),
     _part("system.mem.used", "mebibyte", 13200, 0.04),
     _part("system.mem.buffered", "mebibyte", 620, 0.05),
@@ -91,8 +90,28 @@ def value(part: Part, series: Series, at: int) -> float:
     phase = zlib.crc32(repr(series).encode()) % 1000 / 159
     seconds = at / 1000
     wave = 0.5 * math.sin(seconds / 700 + phase) + 0.2 * math.sin(seconds / 61 + 3 * phase)
-    wave += 0.3 * (zlib.crc32(f"{phase}{at}".encode()) % 1000 / 500 - 1)
-    return round(part.level * (1 + part.swing * wave), 4)
+    wave += 0.3 * (_chance(phase, at) * 2 - 1)
+    if part.swing < LIVELY:  # a size or a share that hardly moves is the same on all hosts
+        return round(part.level * (1 + part.swing * wave), 4)
+    level = part.level * (0.5 + 0.9 * _chance(series.label("host")))
+    burst = 1.6 if _chance(phase, at // 240_000) > 0.85 else 1.0
+    return round(level * burst * (1 + part.swing * wave), 4)
+
+
+LIVELY = 0.2
+"""From this swing on a metric differs from host to host, and has bursts."""
+
+
+def _chance(*what: object) -> float:
+    """A number from 0 to 1 that follows from its arguments."""
+    return zlib.crc32(repr(what).encode()) % 1000 / 1000
+
+
+def _idle(host: str, at: int) -> float:
+    """What the other modes of the processors leave over."""
+    busy = [part for part in PARTS if part.metric.name.startswith("system.cpu.")]
+    used = (value(part, Series(part.metric, labels_of({"host": host})), at) for part in busy)
+    return round(max(0.0, 100 - sum(used)), 4)
 
 
 def lines(host: str, start: int, end: int, overrides: Mapping[str, float] | None = None) -> bytes:
@@ -108,6 +127,8 @@ def lines(host: str, start: int, end: int, overrides: Mapping[str, float] | None
             series = Series(part.metric, labels_of({"host": host, **labels}))
             values = [fixed.get(part.metric.name, value(part, series, at)) for at in times]
             body += json_lines.encode(series, times, values, about=True)
+    idle = Series(Metric("system.cpu.idle", Kind.GAUGE, "percent"), labels_of({"host": host}))
+    body += json_lines.encode(idle, times, [_idle(host, at) for at in times], about=True)
     for check in CHECKS:
         series = Series.of("service_check", host=host, check=check)
         body += json_lines.encode(series, times, [fixed.get(check, 0.0)] * len(times))

@@ -1,8 +1,9 @@
-"""A TCP server for wires without answers: bytes come in, whole messages go to a handler.
+"""A TCP server: bytes come in, whole messages go to a handler, which may have a short answer.
 
 One thread serves all connections. When the handler cannot take more (`Full`), nobody is read until
 it can: the kernel's windows fill up and the senders wait, so nothing that was read is lost.
-Connections beyond the limit and those silent for too long are closed and counted.
+Connections beyond the limit, those silent for too long and those that do not read their answers are
+closed and counted.
 """
 
 from __future__ import annotations
@@ -120,11 +121,14 @@ class StreamServer:
         name: str,
         address: tuple[str, int],
         framer: Callable[[], Framer],
-        handle: Callable[[bytes], None],
+        handle: Callable[[bytes], bytes | None],
         context: Context,
         limits: Limits = Limits(),  # noqa: B008  # immutable
     ) -> None:
-        """`handle` takes one message; may raise `Full` (it comes again) and `DecodeError`."""
+        """`handle` takes one message; may raise `Full` (it comes again) and `DecodeError`.
+
+        What it returns is sent back.
+        """
         self._name = name
         self._address = address
         self._framer = framer
@@ -220,8 +224,9 @@ class StreamServer:
         self._received.add(len(data))
         try:
             for message in connection.framer.feed(data) if data else [connection.framer.rest()]:
-                if message:
-                    self._deliver(message)
+                if message and not self._answer(connection, self._deliver(message)):
+                    self._drop(connection, "not_reading")
+                    return
         except DecodeError as error:
             self._log.warning("%s: connection closed: %s", self._name, error)
             self._drop(connection, "malformed")
@@ -229,16 +234,26 @@ class StreamServer:
         if not data:
             self._drop(connection, None)
 
-    def _deliver(self, message: bytes) -> None:
+    def _deliver(self, message: bytes) -> bytes | None:
         while True:
             try:
-                self._handle(message)
+                return self._handle(message)
             except Full:
                 if self._stopping.wait(PAUSE):
                     self._log.error("%s: %d bytes lost: no room", self._name, len(message))
-                    return
-            else:
-                return
+                    return None
+
+    @staticmethod
+    def _answer(connection: _Connection, answer: bytes | None) -> bool:
+        """Sends without waiting: a client whose window is full does not read what it asked for."""
+        if not answer:
+            return True
+        try:
+            return connection.socket.send(answer) == len(answer)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True  # it is gone, which the next read will notice
 
     def _sweep(self, now: float) -> None:
         for connection in list(self._connections.values()):

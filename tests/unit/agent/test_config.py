@@ -65,14 +65,18 @@ def test_a_check_file_of_the_datadog_agent_drops_in(write):
 def test_a_default_file_counts_only_without_one_of_its_own(write, tmp_path):
     path = write("")
     (tmp_path / "conf.d").mkdir()
-    (tmp_path / "conf.d" / "load.yaml.default").write_text("init_config:\ninstances: [{interval: 7}]")
+    (tmp_path / "conf.d" / "load.yaml.default").write_text(
+        "init_config:\ninstances: [{interval: 7}]"
+    )
     assert named(load(path), "load")[0].interval == 7.0
     (tmp_path / "conf.d" / "load.yaml").write_text("init_config:\ninstances: [{interval: 9}]")
     assert [spec.interval for spec in named(load(path), "load")] == [9.0]
 
 
 def test_a_broken_section_does_not_touch_the_others(write):
-    loaded = load(write("checks: {cpu: {bogus: 1}}\nsinks: [{type: nowhere}]", nosuch="instances: [{}]"))
+    loaded = load(
+        write("checks: {cpu: {bogus: 1}}\nsinks: [{type: nowhere}]", nosuch="instances: [{}]")
+    )
     assert {(part.kind, part.name) for part in loaded.plan.broken} == {
         ("check", "cpu"),
         ("check", "nosuch"),

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnomon.codecs import prometheus_text
@@ -79,6 +79,7 @@ def test_every_line_is_of_the_format(samples):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool (Debian: prometheus) is missing")
+@settings(deadline=None, max_examples=30)
 @given(samples=SAMPLES)
 def test_prometheus_reads_it(samples):
     text = prometheus_text.encode(samples)

@@ -4,7 +4,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnomon.core.errors import SettingsError
@@ -130,6 +130,7 @@ KEYS = st.sampled_from([*ServerSettings.__struct_fields__, "unknown"])
 SIZES = st.sampled_from(["1MB", "5 m", "-1", "1e3", "7 parsecs", ":8420", "[::1]:99"])
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, VALUES | SIZES | st.fixed_dictionaries({}, optional={"body": VALUES})))
 def test_any_settings_are_taken_or_explained(data):
     file = Path("server.yaml")

@@ -5,7 +5,7 @@ import operator
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnomon.codecs import json_lines
@@ -159,6 +159,7 @@ def test_any_parameters_are_answered(path):
     with memory_server() as server:
         put(server, [Sample(Series.of("up", a="b"), NOW, 1.0)])
 
+        @settings(deadline=None)
         @given(st.dictionaries(st.sampled_from(names), texts))
         def check(params):
             answer = server.client.get(path, params)

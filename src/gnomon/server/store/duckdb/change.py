@@ -50,7 +50,8 @@ def commit(state: State, views: Views, folder: Folder, change: Change) -> None:
                 con.execute("DELETE FROM block WHERE file = ?", [block.file])
             insert(con, "block", *zip(*change.added, strict=True))
             _forget(con, change.forgotten)
-            _write_newest(con, last)
+            if change.closed or len(change.forgotten):
+                _write_newest(con, last)
     except BaseException:
         last.load(change.forgotten, *saved)
         raise

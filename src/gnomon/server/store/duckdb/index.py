@@ -129,10 +129,11 @@ class SeriesIndex:
         self._codes.extend(np.fromiter((c for codes in additions.links for c in codes), np.uint32))
         ends = np.cumsum([len(codes) for codes in additions.links]) + self._offsets.view[-1]
         self._offsets.extend(ends)
-        self._ids.extend(np.array([series.id for series in additions.series], np.uint64))
+        ids = [series.id for series in additions.series]
+        self._ids.extend(np.array(ids, np.uint64))
         self._hashes.extend([hash(series) for series in additions.series])
-        for series, ref in additions.series.items():
-            self._recent.setdefault(series.id, []).append(ref)
+        for id_, ref in zip(ids, additions.series.values(), strict=True):
+            self._recent.setdefault(id_, []).append(ref)
         self._alive.extend(np.ones(len(additions.series), np.bool_))
         if len(self._recent) > RECENT_IDS:
             self._sort_ids()
@@ -216,15 +217,16 @@ class SeriesIndex:
 
     def _look_up(self, batch: Sequence[Series]) -> list[int | None]:
         """Refs of series that are in the index though not in the cache."""
-        ids = np.fromiter((series.id for series in batch), np.uint64, len(batch))
+        own = [series.id for series in batch]
+        ids = np.array(own, np.uint64)
         places = np.searchsorted(self._sorted_ids, ids)
         places[places == len(self._sorted_ids)] = 0
         hits = np.zeros(len(ids), np.bool_)
         if len(self._sorted_ids):
             hits = self._sorted_ids[places] == ids
         known: list[int | None] = []
-        for series, place, hit in zip(batch, places.tolist(), hits.tolist(), strict=True):
-            ref = self._among(self._recent.get(series.id, ()), series)
+        for series, id_, place, hit in zip(batch, own, places.tolist(), hits.tolist(), strict=True):
+            ref = self._among(self._recent.get(id_, ()), series)
             if ref is None and hit:
                 ref = self._among(self._same_id(place), series)
             known.append(ref)

@@ -30,11 +30,12 @@ ENOUGH = {1: 2, 24: 2, 720: 8}
 
 def span_length(timestamps: Int64s, size: int) -> int:
     """The length (ms) of the spans into which samples should be cut; `size`: of a bucket, ms."""
-    for level in LEVELS[:-1]:
-        numbers = np.unique(timestamps // (size * level))
-        if len(numbers) <= SPANS:
-            return size * level
-    return size * LEVELS[-1]
+    lengths = [size * level for level in LEVELS]
+    while len(np.unique(timestamps // lengths[0])) > SPANS:
+        # Beyond the longest level only times that are wrong anyway are left.
+        length = lengths.pop(0)
+        lengths = lengths or [12 * length]
+    return lengths[0]
 
 
 def mergeable(

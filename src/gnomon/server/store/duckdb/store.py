@@ -34,6 +34,7 @@ from gnomon.server.store.duckdb.database import (
 )
 from gnomon.server.store.duckdb.maintenance import Maintenance
 from gnomon.server.store.duckdb.opening import open_state
+from gnomon.server.store.duckdb.plausible import PlausibleTime
 from gnomon.server.store.duckdb.reader import Reader
 from gnomon.server.store.duckdb.views import Views
 from gnomon.server.store.fold import fold, grid_columns
@@ -88,6 +89,7 @@ class DuckStore:
         self._log = log or logging.getLogger("gnomon.store")
         self._folder = Folder(path)
         self._broken = False
+        self._plausible = PlausibleTime(self._log)
         self._append_lock = threading.RLock()
         try:
             state, self.saved = open_state(self._folder, settings, clock, self._log)
@@ -136,8 +138,9 @@ class DuckStore:
                 return
             with self._guarded():
                 maintenance.close_due(views.state, views, now)
-                maintenance.expire(views.state, views, now)
-                self._forget_marks(now)
+                if self._plausible.holds(now, self._clock.monotonic()):
+                    maintenance.expire(views.state, views, now)
+                    self._forget_marks(now)
                 self._checkpoint(SMALL_LOG)
                 maintenance.merge(views.state, views, now)
 

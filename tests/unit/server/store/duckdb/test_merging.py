@@ -73,4 +73,6 @@ def test_late_samples_are_cut_into_few_spans():
     assert span_length(np.arange(48) * HOUR, HOUR) == HOUR
     assert span_length(np.arange(49) * HOUR, HOUR) == DAY
     assert span_length(np.arange(49) * DAY, HOUR) == 30 * DAY
+    nonsense = np.random.default_rng(0).integers(-(1 << 59), 1 << 59, 1000)
+    assert len(np.unique(nonsense // span_length(nonsense, HOUR))) <= 48
     assert span_length(np.array([0, 50 * 365 * DAY]), HOUR) == HOUR

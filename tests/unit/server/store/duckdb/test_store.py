@@ -230,6 +230,24 @@ def test_a_clock_that_jumps_back_does_no_harm(stage):
     assert stage.store.last(()).timestamps.tolist() == [NOW]
 
 
+@settings(retention=float(DAY / SECONDS))
+def test_a_clock_that_jumps_ahead_deletes_nothing_for_a_day(stage, caplog):
+    put(stage.store, [(CPU, NOW, 1.0)], [Mark("a", 1, 1)])
+    stage.pass_time(2 * HOUR)
+    stage.clock.jump(10 * 365 * 86_400)
+    stage.pass_time(HOUR)
+    stage.pass_time(22 * HOUR)
+    assert everything(stage.store)[CPU] == [(NOW, 1.0)]
+    assert caplog.text.count("the clock was set 3650.0 days ahead") == 1
+    stage.clock.jump(-10 * 365 * 86_400)
+    stage.store.maintain(stage.clock.now())
+    assert everything(stage.store)[CPU] == [(NOW, 1.0)]
+    stage.clock.jump(10 * 365 * 86_400)
+    stage.pass_time(HOUR)
+    stage.pass_time(25 * HOUR)
+    assert everything(stage.store) == {}
+
+
 def test_little_space_on_the_disk_refuses_writes_and_says_so(stage, monkeypatch):
     put(stage.store, [(CPU, NOW, 1.0)])
     monkeypatch.setattr(stage.store._folder, "free", lambda: 1000)

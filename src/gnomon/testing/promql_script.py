@@ -44,6 +44,7 @@ from gnomon.server.query.promql.value import (
 from gnomon.server.query.select import Selected
 from gnomon.server.store.interface import Matcher
 
+_COMMAND = re.compile(r"(?:eval(?:_\w+)?|load(?:_with_nhcb)?)\s|clear$")
 _EVAL_INSTANT = re.compile(r"eval(?:_(fail|warn|ordered|info))?\s+instant\s+(?:at\s+(\S+))?\s+(.+)")
 _EVAL_RANGE = re.compile(
     r"eval(?:_(fail|warn|info))?\s+range\s+from\s+(\S+)\s+to\s+(\S+)\s+step\s+(\S+)\s+(.+)"
@@ -190,7 +191,7 @@ def run_script(text: str) -> Iterator[Outcome]:
 
 
 def _continues(line: str) -> bool:
-    return bool(line) and re.match(r"(?:eval(?:_\w+)?|load(?:_\w+)?|clear)\b", line) is None
+    return bool(line) and _COMMAND.match(line) is None
 
 
 def _stripped(line: str) -> str:
@@ -301,13 +302,13 @@ def _expectation(case: Case, text: str, line: int) -> None:
             raise ScriptError(f"line {line}: not an expectation: {text}")
         pattern = match[3].strip() if match[3] else ""
         if match[2] == "msg":
-            pattern = re.escape(pattern) + r"\Z"
+            pattern = rf"\A{re.escape(pattern)}\Z"
         case.ordered |= match[1] == "ordered"
         case.expectations.setdefault(match[1], []).append(re.compile(pattern))
     elif text.startswith(("expected_fail_message", "expected_fail_regexp")):
         word, _, pattern = text.partition(" ")
         exact = word == "expected_fail_message"
-        pattern = re.escape(pattern.strip()) + r"\Z" if exact else pattern.strip()
+        pattern = rf"\A{re.escape(pattern.strip())}\Z" if exact else pattern.strip()
         case.expectations["fail"] = [re.compile(pattern)]
     elif re.fullmatch(rf"[-+]?(?:{_NUMBER}|0x[0-9a-fA-F]+)", text):
         case.scalar = parse_number(text)
@@ -357,7 +358,7 @@ def _check(source: ScriptSource, case: Case, query: str, time: int | None) -> No
         else:
             answer = engine.instant(query, time)
     except QueryError as error:
-        if failing and all(pattern.match(str(error)) for pattern in failing):
+        if failing and all(pattern.search(str(error)) for pattern in failing):
             return
         raise Mismatch(f"{query}: failed: {error}") from None
     if failing:

@@ -52,8 +52,12 @@ def scalar_scalar(op: str, left: Scalar, right: Scalar) -> Scalar:
     return OPERATORS[op].compute(left, right).astype(np.float64)
 
 
-def vector_scalar(node: Binary, vector: Vector, scalar: Scalar, *, swapped: bool) -> Vector:
+def vector_scalar(
+    node: Binary, vector: Vector, scalar: Scalar, context: Context, *, swapped: bool = False
+) -> Vector:
     """A comparison keeps the series it holds for, or with `bool` gives 0 or 1."""
+    if node.op in HISTOGRAM_OPERATORS:
+        return _not_for_floats(node, vector, context)
     left, right = (scalar, vector.values) if swapped else (vector.values, scalar)
     result = OPERATORS[node.op].compute(left, right)
     if node.op not in COMPARISONS:
@@ -68,7 +72,7 @@ def vector_vector(node: Binary, left: Vector, right: Vector, context: Context) -
     if node.op in SET_OPERATORS:
         return _set(node, left, right)
     if node.op in HISTOGRAM_OPERATORS:
-        return left.take([])
+        return _not_for_floats(node, left, context)
     pairs = matched(node, left, right)
     context.check_cells(len(pairs.names))
     operator = OPERATORS[node.op]
@@ -82,6 +86,15 @@ def vector_vector(node: Binary, left: Vector, right: Vector, context: Context) -
         values = result
     answer = Vector(pairs.names, pairs.labels, values, present, drop)
     return merged(answer.without_empty())
+
+
+def _not_for_floats(node: Binary, vector: Vector, context: Context) -> Vector:
+    op = node.op
+    context.asked.notes.info(
+        f'incompatible sample types encountered for binary operator "{op}": float {op} float',
+        node.span,
+    )
+    return vector.take([])
 
 
 def _set(node: Binary, left: Vector, right: Vector) -> Vector:

@@ -209,9 +209,9 @@ def _binary(node: Binary, context: Context) -> Value:
     if isinstance(left, Vector):
         if isinstance(right, Vector):
             return vector_vector(node, left, right, context)
-        return vector_scalar(node, left, cast(Scalar, right), swapped=False)
+        return vector_scalar(node, left, cast(Scalar, right), context)
     if isinstance(right, Vector):
-        return vector_scalar(node, right, cast(Scalar, left), swapped=True)
+        return vector_scalar(node, right, cast(Scalar, left), context, swapped=True)
     return scalar_scalar(node.op, cast(Scalar, left), cast(Scalar, right))
 
 

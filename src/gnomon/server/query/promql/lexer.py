@@ -10,7 +10,8 @@ import re
 from typing import NamedTuple
 
 from gnomon.server.query.promql.errors import ParseError
-from gnomon.server.query.promql.syntax import Span
+from gnomon.server.query.promql.syntax import AGGREGATIONS, Span
+from gnomon.server.query.promql.text import quote
 
 
 class Token(NamedTuple):
@@ -26,15 +27,50 @@ class Token(NamedTuple):
         return Span(self.start, self.start + len(self.text))
 
     def describe(self) -> str:
-        """For messages: `identifier "foo"`, `"+"`, `end of input`."""
+        """For messages, as Prometheus writes it: `identifier "foo"`, `<op:+>`, `<by>`."""
         if self.kind == "end":
             return "end of input"
-        quoted = '"' + self.text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        word = {"word": "identifier", "string": "string", "number": "number"}
-        word["duration"] = "duration"
-        return f"{word[self.kind]} {quoted}" if self.kind in word else quoted
+        word = self.text.lower()
+        if self.kind == "word" and word in _KEYWORDS:
+            return f"<{_KEYWORDS[word]}{word}>"
+        if self.kind in _OPERATOR_TOKENS:
+            return f"<op:{self.text}>"
+        named = {"word": "identifier ", "string": "string ", "number": "number "}
+        named["duration"] = "duration "
+        return named.get(self.kind, "") + quote(self.text)
 
 
+_OPERATOR_TOKENS = frozenset(
+    ["+", "-", "*", "/", "%", "^", "==", "!=", "<", ">", "<=", ">=", "</", ">/", "=~", "!~", "@"]
+)
+_KEYWORDS = {
+    **dict.fromkeys(("and", "or", "unless", "atan2"), "op:"),
+    **dict.fromkeys(AGGREGATIONS, "aggr:"),
+    **dict.fromkeys(
+        [
+            "offset",
+            "smoothed",
+            "anchored",
+            "by",
+            "without",
+            "on",
+            "ignoring",
+            "group_left",
+            "group_right",
+            "fill",
+            "fill_left",
+            "fill_right",
+            "bool",
+            "start",
+            "end",
+            "step",
+            "range",
+            "max_of",
+            "min_of",
+        ],
+        "",
+    ),
+}
 _SPACE = r"(?P<space>(?:[ \t\n\r]+|\#[^\n]*)+)"
 _STRING = r"""(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`[^`]*`)"""
 _DURATION = r"(?P<duration>(?:[0-9]+(?:ms|[smhdwy]))+(?![A-Za-z0-9_]))"

@@ -20,7 +20,6 @@ from gnomon.server.query.promql.selectors import parse_vector_selector
 from gnomon.server.query.promql.stream import RESERVED, Stream
 from gnomon.server.query.promql.syntax import (
     AGGREGATIONS,
-    PARAMETER_TYPES,
     Aggregate,
     At,
     Binary,
@@ -37,7 +36,7 @@ from gnomon.server.query.promql.syntax import (
     Unary,
     VectorSelector,
 )
-from gnomon.server.query.promql.text import quote
+from gnomon.server.query.promql.text import format_value, quote
 from gnomon.server.query.promql.types import check
 from gnomon.server.store.interface import Matcher
 
@@ -248,7 +247,8 @@ class _Parser:
             stream.fail("@", "timestamp")
         seconds = sign * self.number().value
         if not math.isfinite(seconds) or abs(seconds) >= _MAX_SECONDS:
-            self.refuse(expr, f"timestamp out of bounds for @ modifier: {seconds:f}")
+            shown = f"{seconds:f}" if math.isfinite(seconds) else format_value(seconds)
+            self.refuse(expr, f"timestamp out of bounds for @ modifier: {shown}")
         return At("time", round(seconds * 1000))
 
     def extended(self, expr: Expr) -> Expr:
@@ -342,7 +342,7 @@ class _Parser:
                 grouping = self.grouping()
                 end = stream.last_end
         span = Span(token.start, end)
-        wanted = 2 if op in PARAMETER_TYPES else 1
+        wanted = 1 if AGGREGATIONS[op].parameter is None else 2
         if not args:
             raise ParseError("no arguments for aggregate expression provided", span, stream.query)
         if len(args) != wanted:

@@ -65,29 +65,28 @@ def _special(pattern: str) -> bool:
 
 def _translated(pattern: str) -> str:
     out: list[str] = []
-    open_groups = [0]
-    """For each open group, how many groups of flags inside it are still to be closed."""
+    groups: list[list[str]] = [[]]
+    """For each open group, the flags switched on inside it, each a group of its own here."""
     in_class = False
     for token in _TOKEN.finditer(pattern):
         kind, text = str(token.lastgroup), token.group()
-        if in_class or kind in ("quoted", "escape", "rest"):
+        if kind == "rest" and text == "|" and not in_class:
+            # Flags last over alternatives, a group of ours must not.
+            out.append(")" * len(groups[-1]) + "|" + "".join(groups[-1]))
+        elif in_class or kind in ("quoted", "escape", "rest"):
             out.append(_plain(kind, token, in_class=in_class))
             in_class = _still_in_class(kind, text, pattern, token.start(), in_class=in_class)
         elif kind == "look":
             raise RegexError(f"error parsing regexp: invalid or unsupported Perl syntax: `{text}`")
         elif kind == "flags":
-            out.append(_flags(text))
-            open_groups[-1] += 1
+            groups[-1].append(_flags(text))
+            out.append(groups[-1][-1])
         elif kind == "close":
-            out.append(")" * (open_groups.pop() if len(open_groups) > 1 else 0) + ")")
+            out.append(")" * (len(groups.pop()) if len(groups) > 1 else 0) + ")")
         else:
-            out.append(_opened(kind, text))
-            open_groups.append(0)
-    return "".join(out) + ")" * open_groups[0]
-
-
-def _opened(kind: str, text: str) -> str:
-    return "(?P<" if kind == "name" else text
+            out.append("(?P<" if kind == "name" else text)
+            groups.append([])
+    return "".join(out) + ")" * len(groups[0])
 
 
 def _plain(kind: str, token: re.Match[str], *, in_class: bool) -> str:

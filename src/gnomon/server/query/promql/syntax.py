@@ -175,33 +175,37 @@ Expr: TypeAlias = (
 
 COMPARISONS = frozenset(("==", "!=", ">", "<", ">=", "<="))
 SET_OPERATORS = frozenset(("and", "or", "unless"))
-AGGREGATIONS = frozenset(
-    [
-        "sum",
-        "avg",
-        "count",
-        "min",
-        "max",
-        "group",
-        "stddev",
-        "stdvar",
-        "topk",
-        "bottomk",
-        "count_values",
-        "quantile",
-        "limitk",
-        "limit_ratio",
-    ]
-)
-PARAMETER_TYPES = {
-    "topk": ValueType.SCALAR,
-    "bottomk": ValueType.SCALAR,
-    "limitk": ValueType.SCALAR,
-    "limit_ratio": ValueType.SCALAR,
-    "quantile": ValueType.SCALAR,
-    "count_values": ValueType.STRING,
+
+
+class Aggregation(NamedTuple):
+    """An aggregation as the parser and the reference page know it."""
+
+    help: str
+    parameter: ValueType | None = None
+    """What stands before the vector, if anything."""
+
+
+AGGREGATIONS: dict[str, Aggregation] = {
+    "sum": Aggregation("Sum of the values."),
+    "avg": Aggregation("Mean of the values."),
+    "count": Aggregation("Number of series."),
+    "min": Aggregation("Smallest value; NaN only where there is no other."),
+    "max": Aggregation("Largest value; NaN only where there is no other."),
+    "group": Aggregation("1 for every group that is there."),
+    "stddev": Aggregation("Population standard deviation."),
+    "stdvar": Aggregation("Population variance."),
+    "topk": Aggregation("The k series with the largest values.", ValueType.SCALAR),
+    "bottomk": Aggregation("The k series with the smallest values.", ValueType.SCALAR),
+    "quantile": Aggregation("The φ-quantile, interpolated.", ValueType.SCALAR),
+    "count_values": Aggregation(
+        "How many series have each value; the value goes into the label named.", ValueType.STRING
+    ),
+    "limitk": Aggregation("Any k series.", ValueType.SCALAR),
+    "limit_ratio": Aggregation(
+        "A share of the series, chosen by their labels; a negative share is the rest.",
+        ValueType.SCALAR,
+    ),
 }
-"""Aggregations that take a parameter before the vector."""
 
 
 def unwrapped(expr: Expr) -> Expr:

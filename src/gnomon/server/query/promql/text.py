@@ -59,7 +59,10 @@ def parse_number(text: str) -> float:
         return sign * float(int(digits, 16))
     if len(digits) > 1 and digits[0] == "0" and digits.isdigit() and not set(digits) & {"8", "9"}:
         return sign * float(int(digits, 8))
-    return float(plain)
+    value = float(plain)
+    if math.isinf(value) and "inf" not in digits:
+        raise ValueError(f"{text} is out of range")
+    return value
 
 
 def format_value(value: float) -> str:

@@ -10,8 +10,8 @@ from gnomon.server.query.promql.errors import ParseError
 from gnomon.server.query.promql.functions.catalogue import FUNCTIONS
 from gnomon.server.query.promql.functions.declare import Function
 from gnomon.server.query.promql.syntax import (
+    AGGREGATIONS,
     COMPARISONS,
-    PARAMETER_TYPES,
     SET_OPERATORS,
     Aggregate,
     Binary,
@@ -105,8 +105,9 @@ class _Checker:
 
     def aggregate(self, node: Aggregate) -> ValueType:
         self.expect(node.expr, ValueType.VECTOR, "aggregation expression")
-        if node.param is not None:
-            self.expect(node.param, PARAMETER_TYPES[node.op], "aggregation parameter")
+        wanted = AGGREGATIONS[node.op].parameter
+        if node.param is not None and wanted is not None:
+            self.expect(node.param, wanted, "aggregation parameter")
             if node.op == "count_values" and not isinstance(unwrapped(node.param), StringLiteral):
                 self.fail(node.param.span, "expected a string literal as aggregation parameter")
         return ValueType.VECTOR

@@ -29,7 +29,7 @@ check: dev ## format, lint, imports, types, unit tests: under a minute
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/lint-imports --no-cache > .venv/imports.log || { cat .venv/imports.log; exit 1; }
-	@$(BIN)/basedpyright --level error
+	@$(BIN)/basedpyright --level error --threads 2
 	@$(BIN)/deptry . 2> .venv/deptry.log || { cat .venv/deptry.log; exit 1; }
 	@$(BIN)/python -m pytest --quiet --numprocesses=auto -m "not slow" tests/unit tests/architecture tests/docs
 
@@ -41,7 +41,7 @@ golden: dev ## write the golden files anew; read the diff before you commit it
 	@$(BIN)/python -m pytest --quiet --update-golden tests/golden
 
 docs: dev ## make the reference pages anew from the code
-	@$(BIN)/python -m gnomon.testing.reference docs/reference
+	@$(BIN)/python -m gnomon.testing.manual docs/reference
 
 bench: dev ## benchmarks, with the peers that are there
 	@$(BIN)/python -m benchmarks

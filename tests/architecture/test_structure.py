@@ -32,11 +32,12 @@ def test_no_error_is_swallowed_in_silence(path):
 
 
 def test_paths_named_in_the_documents_exist():
-    missing = []
-    for document in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"):
-        for name in re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / document).read_text()):
-            if not (ROOT / name).exists():
-                missing.append(f"{document}: {name}")
+    missing = [
+        f"{document}: {name}"
+        for document in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
+        for name in re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / document).read_text())
+        if not (ROOT / name).exists()
+    ]
     assert missing == []
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gnomon.core.registry import CHECKS
-from gnomon.testing import reference, reference_manual
+from gnomon.testing import manual, reference
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference" / "checks"
 
@@ -31,9 +31,7 @@ def test_writing_removes_pages_of_checks_that_are_gone(tmp_path: Path) -> None:
     assert tmp_path / "checks" / "gone.md" not in written
 
 
-@pytest.mark.parametrize(
-    ("name", "text"), list(reference_manual.pages()), ids=lambda value: value[:20]
-)
+@pytest.mark.parametrize(("name", "text"), list(manual.pages()), ids=lambda value: value[:20])
 def test_manual_is_current(name: str, text: str) -> None:
     stored = (FOLDER.parent / name).read_text(encoding="utf-8")
     assert stored == text, "run: make docs"

@@ -1,7 +1,7 @@
-"""Makes reference pages from the code: `python -m gnomon.testing.reference FOLDER`.
+"""The reference pages of checks, made from the code; `gnomon.testing.manual` writes them.
 
 The page of a check has the text of its module, its settings, metrics and service checks, and an
-example file; the pages of the command and of the settings files are in `reference_manual`. Nothing on it is written by hand, so it cannot drift; a test compares what is stored with what
+example file; the pages of the command and of the settings files are in `manual`. Nothing on it is written by hand, so it cannot drift; a test compares what is stored with what
 would be made.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -244,21 +243,13 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def write(folder: Path) -> list[Path]:
-    """Writes all pages below `folder` and removes those of checks that are gone."""
-    from gnomon.testing import reference_manual  # noqa: PLC0415  # it uses the tables of this module
-
+    """Writes the pages of checks below `folder`/checks and removes those of checks that are gone."""
     checks = folder / "checks"
     checks.mkdir(parents=True, exist_ok=True)
     texts = {checks / name: text for name, text in pages()}
-    texts |= {folder / name: text for name, text in reference_manual.pages()}
     for path, text in texts.items():
         path.write_text(text, encoding="utf-8")
     for file in checks.glob("*.md"):
         if file not in texts:
             file.unlink()
     return list(texts)
-
-
-if __name__ == "__main__":
-    for path in write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/reference")):
-        sys.stdout.write(f"{path}\n")

@@ -1,17 +1,24 @@
-"""The pages of the command and of the settings files, made from the code (see `reference`)."""
+"""Writes all generated pages: `python -m gnomon.testing.manual FOLDER`.
+
+The pages of checks come from `reference`; those of the command and of the settings files are made
+here. Nothing on them is written by hand, so they cannot drift: a test compares them with the code.
+"""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import inspect
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 
 from gnomon.agent.config import AgentSettings
 from gnomon.cli.main import VERBS, Verb, parser
 from gnomon.core.registry import LISTENERS, SINKS, Registry
 from gnomon.server.config import ServerSettings
+from gnomon.testing import reference
 from gnomon.testing.reference import MADE, settings_tables
 
 COMMAND = """\
@@ -84,3 +91,17 @@ def _help(of: argparse.ArgumentParser) -> str:
 class _Wide(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=110, max_help_position=30)
+
+
+def write(folder: Path) -> list[Path]:
+    """Writes every page below `folder`; returns their paths."""
+    written = reference.write(folder)
+    for name, text in pages():
+        (folder / name).write_text(text, encoding="utf-8")
+        written.append(folder / name)
+    return written
+
+
+if __name__ == "__main__":
+    for path in write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/reference")):
+        sys.stdout.write(f"{path}\n")

@@ -12,7 +12,9 @@ to run as root runs as its own Debian user, or as `nobody`. Linux only.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import importlib
 import os
 import pwd
 import shutil
@@ -69,9 +71,9 @@ class Server:
         """Looks for the program; raises `Missing`."""
         self.executable = find(self.program, self.package, self.places)
         self.account = _account(self.user)
-        self.folder = Path(tempfile.mkdtemp(prefix="gnomon-"))
-        self._own(self.folder)
         self.port = free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"gnomon-{self.port}-"))
+        self._own(self.folder)
         self.process: subprocess.Popen[bytes] | None = None
         self._clock = SystemClock()
         self._prepared = False
@@ -490,11 +492,14 @@ def free_port() -> int:
 def acting_as(user: str) -> Generator[None]:
     """Gives up root for a while: this process may do what `user` may. Raises `Missing`.
 
-    Works on the whole process, threads included.
+    Works on the whole process, threads included. What Python has not imported by then may be out of
+    that user's reach.
     """
     account = _account(user)
     if account is None or account.pw_name != user:
         raise Missing(f"acting as {user} needs root and that user")
+    for encoding in ("ascii", "latin-1", "idna"):
+        codecs.lookup(encoding)  # each is a module that is imported when it is used first
     groups = os.getgroups()
     os.setgroups([])
     os.setegid(account.pw_gid)
@@ -505,6 +510,7 @@ def acting_as(user: str) -> Generator[None]:
         os.seteuid(0)
         os.setegid(0)
         os.setgroups(groups)
+        importlib.invalidate_caches()
 
 
 def _account(user: str) -> pwd.struct_passwd | None:

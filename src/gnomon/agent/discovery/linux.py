@@ -81,7 +81,7 @@ def _inet(path: Path, protocol: Literal["tcp", "udp"]) -> Iterator[Listener]:
         if len(fields) < 10 or fields[3] != state:
             continue
         with suppress(ValueError):
-            address, _, port = fields[1].decode("ascii").partition(":")
+            address, _, port = fields[1].decode().partition(":")
             yield Listener(
                 protocol,
                 int(fields[9]),

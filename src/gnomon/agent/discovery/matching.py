@@ -88,29 +88,43 @@ def _main_processes(processes: Mapping[int, Process]) -> dict[int, tuple[int, Kn
 
 
 def _assign(
-    unowned: Iterable[Listener],
+    unowned: Sequence[Listener],
     mains: Mapping[int, Known],
     processes: Mapping[int, Process],
     of_process: dict[int, list[Listener]],
 ) -> list[Listener]:
-    """Gives listeners whose owner is not seen to processes; returns those that nobody takes."""
-    by_user: dict[int, list[int]] = defaultdict(list)
-    for pid in mains:
-        by_user[processes[pid].uid].append(pid)
+    """Gives listeners whose owner is not seen to processes; returns those that nobody takes.
+
+    A unix socket does not tell who made it; one that is named for a port is of the same process as
+    the TCP socket of that port.
+    """
+    named = dict(place for one in unowned if (place := _named_port(one.path)))
+    owner_of: dict[int, int | None] = {}
     rest: list[Listener] = []
-    for listener in unowned:
-        if listener.protocol == "unix":
-            candidates = [
-                pid for pid, known in mains.items() if socket_port(known, listener.path) is not None
-            ]
+    for listener in sorted(unowned, key=lambda one: one.protocol == "unix"):
+        port, _ = _named_port(listener.path) or (listener.port, None)
+        if listener.protocol == "unix" and port in owner_of:
+            owner = owner_of[port]
         else:
-            candidates = by_user.get(listener.uid, []) if listener.uid >= 0 else []
-        owner = _likely(listener, candidates, mains, processes)
+            candidates = [
+                pid
+                for pid, known in mains.items()
+                if _may_own(listener, processes[pid], known) and named.get(port, known) is known
+            ]
+            owner = _likely(listener, candidates, mains, processes)
+        if listener.protocol == "tcp":
+            owner_of[port] = owner
         if owner is None:
             rest.append(listener)
         else:
             of_process[owner].append(listener)
     return rest
+
+
+def _may_own(listener: Listener, process: Process, known: Known) -> bool:
+    if listener.protocol == "unix":
+        return socket_port(known, listener.path) is not None
+    return listener.uid >= 0 and listener.uid == process.uid
 
 
 def _likely(
@@ -163,16 +177,16 @@ def _service(known: Known, process: Process, listeners: Sequence[Listener]) -> F
     return Found(service, known, process)
 
 
-def _guesses(listeners: Iterable[Listener]) -> list[Found]:
-    """Services told by the port alone; a unix socket of PostgreSQL's name has one, too."""
+def _guesses(listeners: Sequence[Listener]) -> list[Found]:
+    """Services told by the port alone, or by a unix socket that has the port in its name."""
     table = by_port()
+    for listener in listeners:
+        if place := _named_port(listener.path):
+            table.setdefault(("tcp", place[0]), place[1])
     seen: dict[tuple[str, int], Found] = {}
     for listener in listeners:
-        protocol, port, known = listener.protocol, listener.port, None
-        if protocol == "unix":
-            protocol, known = "tcp", SERVICES[0]
-            port = socket_port(known, listener.path) or 0
-        known = table.get((protocol, port)) or (known if port else None)
+        port, known = _named_port(listener.path) or (listener.port, None)
+        known = known or table.get((listener.protocol, port))
         if known is None:
             continue
         before = seen.get((known.name, port))
@@ -186,6 +200,13 @@ def _guesses(listeners: Iterable[Listener]) -> list[Found]:
         )
         seen[known.name, port] = Found(service, known, None)
     return list(seen.values())
+
+
+def _named_port(path: str) -> tuple[int, Known] | None:
+    """The port in the name of a unix socket (`.s.PGSQL.5432`), and whose it is."""
+    places = [(port, known) for known in SERVICES if path and (port := socket_port(known, path))]
+    best = [(port, known) for port, known in places if port in known.ports] or places
+    return best[0] if best else None
 
 
 def _address(listeners: Iterable[Listener], port: int) -> str:

@@ -26,7 +26,7 @@ def version_of(found: Found, context: Context) -> str:
         return ""
     if known.version_file:
         with suppress(OSError, UnicodeDecodeError):
-            text = context.proc(str(process.pid), "cwd", known.version_file).read_text("ascii")
+            text = context.proc(str(process.pid), "cwd", known.version_file).read_text("utf-8")
             return text.strip()[:32]
     if known.path and process.command:
         match = re.search(known.path, process.command[0])

@@ -181,6 +181,57 @@ def test_socket_and_port_of_an_unseen_postgresql_are_one():
     assert found.service.address == "127.0.0.1"
 
 
+def test_a_socket_named_for_a_port_tells_services_of_one_user_apart():
+    processes = [
+        (10, 1, "postgres", f"{POSTGRES} -D /data", 33),
+        (20, 1, "nginx", "nginx: master process", 33),
+        (30, 1, "pgbouncer", "pgbouncer /etc/pgbouncer.ini", 101),
+    ]
+    sockets = [
+        *((tcp(5433, uid=33), 10), (unix("/run/postgresql/.s.PGSQL.5433"), 10)),
+        *((tcp(6432, uid=101), 30), (unix("/run/postgresql/.s.PGSQL.6432"), 30)),
+    ]
+    found = match(host(processes, sockets, owned=False))
+    assert [(one.service.title, one.service.pid) for one in found] == [
+        ("PgBouncer on 6432", 30),
+        ("PostgreSQL on 5433", 10),
+    ]
+    assert all(one.service.socket for one in found)
+
+
+def test_what_an_argument_tells_holds_for_the_unix_socket_too():
+    processes = [
+        (10, 1, "postgres", f"{POSTGRES} -p 5433", 101),
+        (11, 1, "postgres", f"{POSTGRES} -p 5434", 101),
+    ]
+    sockets = [
+        *((unix("/run/postgresql/.s.PGSQL.5434"), 11), (tcp(5434, uid=101), 11)),
+        *((unix("/run/postgresql/.s.PGSQL.5433"), 10), (tcp(5433, uid=101), 10)),
+    ]
+    services = [one.service for one in match(host(processes, sockets, owned=False))]
+    assert [(one.port, one.pid, one.socket[-4:]) for one in services] == [
+        (5433, 10, "5433"),
+        (5434, 11, "5434"),
+    ]
+
+
+def test_several_of_one_user_are_found_though_not_told_apart():
+    processes = [
+        (10, 1, "postgres", f"{POSTGRES} -D /data/one", 101),
+        (11, 1, "postgres", f"{POSTGRES} -D /data/two", 101),
+    ]
+    sockets = [
+        *((tcp(5433, uid=101), 11), (unix("/run/postgresql/.s.PGSQL.5433"), 11)),
+        *((unix("/run/postgresql/.s.PGSQL.5499"), 10), (tcp(5499, "127.0.0.1", uid=101), 10)),
+    ]
+    services = [one.service for one in match(host(processes, sockets, owned=False))]
+    assert [(one.title, one.address, one.pid) for one in services] == [
+        ("PostgreSQL on 5433", "0.0.0.0", 0),
+        ("PostgreSQL on 5499", "127.0.0.1", 0),
+    ]
+    assert services[0].socket == "/run/postgresql/.s.PGSQL.5433"
+
+
 def test_what_somebody_listens_for_on_behalf_is_told_by_the_port():
     processes = [(10, 1, "docker-proxy", "docker-proxy -host-port 5432", 0)]
     [found] = match(host(processes, [(tcp(5432), 10), (tcp(8000), 10)]))

@@ -54,7 +54,7 @@ class BatchHead(NamedTuple):
 
 
 class Segment:
-    """The index of one segment file."""
+    """The index of one segment file; some thirty bytes for each batch."""
 
     def __init__(self, path: Path, number: int, epoch: int, agent: str) -> None:
         self.path = path
@@ -73,7 +73,8 @@ class Segment:
         self.definitions: list[tuple[int, int]] = []
         """Offset and length of each definitions record."""
         self._sequences = array("Q")
-        self._places: list[tuple[int, int]] = []
+        self._offsets = array("Q")
+        self._lengths = array("I")
         self._counts = array("I")
         self._puts = array("q")
         self._open = bytearray()
@@ -85,7 +86,8 @@ class Segment:
     def add(self, head: BatchHead, place: tuple[int, int]) -> int:
         """A batch whose record has this offset and length; returns its position here."""
         self._sequences.append(head.sequence)
-        self._places.append(place)
+        self._offsets.append(place[0])
+        self._lengths.append(place[1])
         self._counts.append(head.samples)
         self._puts.append(head.put)
         self._open.append(1)
@@ -139,7 +141,7 @@ class Segment:
 
     def place(self, at: int) -> tuple[int, int]:
         """Offset and length of a batch's record."""
-        return self._places[at]
+        return self._offsets[at], self._lengths[at]
 
     @property
     def last(self) -> int:

@@ -58,13 +58,13 @@ class Site:
             return answer.read()
 
     def report(self, host, overrides=None, minutes=20, until=None, **status):
+        """A host's samples of some minutes, up to `until` minutes ago, and its agent's status."""
         now = int(time.time() * 1000)
         end = now if until is None else now - until * 60_000
         self.post("/api/v1/import", fleet.lines(host, end - minutes * 60_000, end, overrides))
         if until is None:
-            self.post(
-                f"/api/v1/agents/{quote(host, safe='')}/status", fleet.status(host, now, **status)
-            )
+            path = f"/api/v1/agents/{quote(host, safe='')}/status"
+            self.post(path, fleet.status(host, now, **status))
 
 
 @contextmanager
@@ -98,18 +98,23 @@ def server(folder):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
+def running(tmp_path_factory):
     with server(tmp_path_factory.mktemp("web")) as site:
-        listed = {"checks": [NO_LOGIN], "services": [NEEDS_LOGIN]}
-        site.report("db-primary", FULL, **listed)
-        site.report("db-replica", LOOSE)
-        site.report("web-1")
         site.report("web-gone", until=30)
         yield site
 
 
+@pytest.fixture
+def site(running):
+    """The server with four hosts; those that live were heard just now."""
+    running.report("db-primary", FULL, checks=[NO_LOGIN], services=[NEEDS_LOGIN])
+    running.report("db-replica", LOOSE)
+    running.report("web-1")
+    return running
+
+
 @pytest.fixture(scope="module")
-def chromium(site):
+def chromium():
     with Chromium() as page:
         yield page
 
@@ -336,14 +341,18 @@ def test_explorer_completes_names_labels_and_values(page, site):
 
 def test_agents_page_tells_what_needs_a_look(page, site):
     page.open(f"{site.url}/agents")
-    page.wait("return document.querySelectorAll('.agent').length === 3")
-    assert page.run("return document.querySelector('.agent').dataset.agent") == "db-primary"
-    page.run("document.querySelector('.agent').open = true")
+    page.wait("return document.querySelectorAll('[data-agent]').length === 3")
+    assert page.run("return document.querySelector('[data-agent]').dataset.agent") == "db-primary"
+    page.run("document.querySelector('[data-agent]').open = true")
     said = text(page, ".agent-body")
     assert "needs setup" in said
     assert "no password was supplied" in said
     assert "CREATE USER gnomon;" in said
     picture(page, "agents-light")
+    page.run("document.getElementById('server').open = true")
+    said = text(page, "#server .agent-body")
+    assert "series_per_request" in said
+    assert "duckdb" in said
 
 
 def test_language_follows_the_browser_and_the_switch_is_remembered(site):

@@ -2,7 +2,7 @@
 
 import { now } from "./api.js";
 import { h } from "./dom.js";
-import { byName, clock, count, format, moment, short, span, unitOf } from "./format.js";
+import { byName, clock, count, figure, format, moment, short, span, unitOf } from "./format.js";
 import { t } from "./i18n.js";
 import { mark } from "./mark.js";
 import { servicesTable } from "./services.js";
@@ -41,7 +41,7 @@ export function sections(status) {
     ),
     table(
       "agents.listeners",
-      ["agents.listener", "agents.state", "agents.received"],
+      ["agents.listener", "agents.state", "agents.address"],
       (status.listeners ?? []).map(listenerRow),
     ),
     dropsTable(status.drops ?? {}),
@@ -64,7 +64,7 @@ function byNeed(a, b) {
   return rank(a) - rank(b) || byName(a.name, b.name);
 }
 
-function table(title, heads, rows) {
+export function table(title, heads, rows) {
   if (!rows.length) return null;
   return h(
     "section",
@@ -119,83 +119,63 @@ function withMessage(row, message, hint, width) {
   ];
 }
 
-function checkRow({
-  name,
-  instance,
-  interval,
-  status,
-  last_run: last,
-  duration,
-  samples,
-  errors,
-  runs,
-  message,
-  hint,
-}) {
+function checkRow(check) {
+  const { name, instance, interval, status = "unknown", message, hint } = check;
+  const { last_run: last, duration, samples = 0, errors = 0, runs = 0, missed = 0 } = check;
   const row = h(
     "tr",
     {},
     h("th", { scope: "row" }, name, instance ? h("small", {}, ` ${instance}`) : null),
-    state(status ?? "unknown"),
-    h("td", {}, interval ? span(interval) : "–"),
+    state(status, missed ? t("agents.missed", { n: missed }) : ""),
+    h("td", {}, span(interval)),
     h("td", { title: last ? moment(last) : null }, last ? clock(last) : "–"),
-    h(
-      "td",
-      {},
-      duration === null || duration === undefined ? "–" : format(duration, unitOf("second")),
-    ),
-    h("td", {}, count(samples ?? 0)),
-    h(
-      "td",
-      { title: t("agents.of_runs", { runs: runs ?? 0 }), class: errors ? "warning" : "" },
-      count(errors ?? 0),
-    ),
+    h("td", {}, figure(duration, unitOf("second"))),
+    h("td", {}, count(samples)),
+    worry(errors, count(errors), t("agents.of_runs", { runs })),
   );
   return withMessage(row, status === "ok" ? "" : message, hint, 7);
 }
 
-function sinkRow({ name, state: how, sent, queue, dropped, errors, message, next_try: next }) {
-  const oldest = queue?.oldest ? span((now() - queue.oldest) / 1000) : "–";
-  const lost = Object.entries(dropped ?? {}).filter(([, number]) => number);
+function sinkRow(sink) {
+  const { name, state: how = "unknown", message, next_try: next } = sink;
+  const { sent = 0, errors = 0, queue, dropped = {} } = sink;
+  const lost = Object.entries(dropped).filter(([, number]) => number);
+  const reasons = lost.map(([reason, number]) => `${short(number)} ${reason}`);
   const row = h(
     "tr",
     {},
     h("th", { scope: "row" }, name),
-    state(how ?? "unknown", next && next > now() ? t("agents.next_try", { at: clock(next) }) : ""),
-    h("td", {}, short(sent ?? 0)),
-    h(
-      "td",
-      {},
-      queue
-        ? t("agents.queue", {
-            samples: short(queue.samples),
-            bytes: format(queue.bytes, unitOf("byte")),
-          })
-        : "–",
-    ),
-    h("td", {}, oldest),
-    h(
-      "td",
-      { class: lost.length ? "warning" : "" },
-      lost.length ? lost.map(([reason, number]) => `${short(number)} ${reason}`).join(", ") : "0",
-    ),
-    h("td", { class: errors ? "warning" : "" }, count(errors ?? 0)),
+    state(how, next > now() ? t("agents.next_try", { at: clock(next) }) : ""),
+    h("td", {}, short(sent)),
+    h("td", {}, queue ? waiting(queue) : "–"),
+    h("td", {}, queue?.oldest ? span((now() - queue.oldest) / 1000) : "–"),
+    worry(lost.length, reasons.join(", ") || "0"),
+    worry(errors, count(errors)),
   );
   return withMessage(row, message, "", 7);
 }
 
-function listenerRow({ name, address, state: how, message, received }) {
+function waiting({ samples, bytes }) {
+  return t("agents.queue", { samples: short(samples), bytes: format(bytes, unitOf("byte")) });
+}
+
+/** A cell that stands out when there is something in it to worry about. */
+function worry(whether, shown, title = null) {
+  return h("td", { class: whether ? "warning" : null, title }, shown);
+}
+
+function listenerRow({ name, addresses, state: how, message }) {
   const row = h(
     "tr",
     {},
-    h("th", { scope: "row" }, name, h("small", {}, ` ${address ?? ""}`)),
+    h("th", { scope: "row" }, name),
     state(how ?? "unknown"),
-    h("td", {}, short(received ?? 0)),
+    h("td", {}, (addresses ?? []).join(", ") || "–"),
   );
   return withMessage(row, message, "", 3);
 }
 
-function dropsTable(drops) {
+export function dropsTable(drops) {
   const rows = Object.entries(drops)
     .filter(([, number]) => number)
     .map(([what, number]) => [

@@ -7,6 +7,7 @@ import { byName, count, short, span } from "./format.js";
 import { healthStrip } from "./health.js";
 import { t } from "./i18n.js";
 import { mark } from "./mark.js";
+import { serverCard } from "./server-card.js";
 import { begin, main, poll } from "./shell.js";
 import { SILENT_AFTER, stateLevel, worse } from "./signals.js";
 import { emptyState } from "./welcome.js";
@@ -28,6 +29,7 @@ const list = h("div", { class: "agents" });
 main.append(
   h("div", { class: "agents-head" }, h("h1", {}, t("nav.agents")), total, search),
   list,
+  serverCard(),
   healthStrip(),
 );
 

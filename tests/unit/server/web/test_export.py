@@ -54,6 +54,17 @@ def test_range_and_selector(server):
     ]
 
 
+@pytest.mark.parametrize(
+    "selector",
+    ["system.load.1", "system_load_1", '{"system.load.1"}', '{__name__="system.load.1",host="a"}'],
+)
+def test_a_dotted_name_is_found_however_it_is_written(server, selector):
+    put(server, [Sample(Series.of("system.load.1", host="a"), NOW, 1.0)])
+    put(server, [Sample(Series.of("system.load.5", host="a"), NOW, 5.0)])
+    (found,) = exported(server, **{"match[]": [selector, "no.such.name"]})
+    assert (found.series.name, found.value) == ("system.load.1", 1.0)
+
+
 def test_a_series_that_several_selectors_select_comes_once(server):
     put(server, [Sample(Series.of("a", x=x), NOW, 1.0) for x in "123"])
     found = exported(server, **{"match[]": ['{x="1"}', '{x=~"1|2"}', '{__name__="a",x!="3"}']})

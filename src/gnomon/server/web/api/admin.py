@@ -7,11 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from gnomon.core.errors import DecodeError
 from gnomon.server.ingest.limits import LATEST
-from gnomon.server.query.promql.parser import parse_selector
 from gnomon.server.web.context import Server
+from gnomon.server.web.selecting import read_selectors
 from gnomon.server.web.times import milliseconds
+
+EXAMPLE = '{host="gone"}'
 
 
 def routes(server: Server) -> list[BaseRoute]:
@@ -20,14 +21,13 @@ def routes(server: Server) -> list[BaseRoute]:
     async def delete(request: Request) -> Response:
         params, now = request.query_params, server.clock.now()
         texts = params.getlist("match[]")
-        if not texts:
-            raise DecodeError('match[]: a selector is needed, such as {host="gone"}')
-        selectors = [parse_selector(text) for text in texts]
+        selectors = await run_in_threadpool(read_selectors, texts, server.store, EXAMPLE)
         start = milliseconds(params["start"], now, "start") if params.get("start") else 0
         end = milliseconds(params["end"], now, "end") if params.get("end") else LATEST
-        for text, selector in zip(texts, selectors, strict=True):
+        for selector in selectors:
             removed = await run_in_threadpool(server.store.delete, selector, start, end)
-            server.log.info("deleted %d samples of %s by request", removed, text)
+            shown = ", ".join(f"{m.label}{m.op}{m.value!r}" for m in selector)
+            server.log.info("deleted %d samples of {%s} by request", removed, shown)
         return Response(status_code=204)
 
     return [

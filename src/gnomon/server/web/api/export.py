@@ -14,16 +14,16 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from gnomon.codecs import json_lines
-from gnomon.core.errors import DecodeError
 from gnomon.core.model import NAME_LABEL, Series
 from gnomon.server.ingest.limits import LATEST
-from gnomon.server.query.promql.parser import parse_selector
 from gnomon.server.store.interface import Frame, Matcher, MatchOp, Store
 from gnomon.server.web.context import Server
+from gnomon.server.web.selecting import read_selectors
 from gnomon.server.web.times import milliseconds
 
 Selector = Sequence[Matcher]
 
+EXAMPLE = '{__name__!=""} for all series'
 WANTED = 200_000
 """Samples of a stretch, as far as they can be foreseen."""
 AT_MOST = 2_000_000
@@ -39,9 +39,11 @@ def routes(server: Server) -> list[BaseRoute]:
     """The export route."""
 
     async def export(request: Request) -> Response:
-        selectors = selectors_of(request)
+        params = request.query_params
+        texts = [*params.getlist("match[]"), *params.getlist("match")]
+        selectors = await run_in_threadpool(read_selectors, texts, server.store, EXAMPLE)
         start, end = await run_in_threadpool(_range, request, server)
-        about = request.query_params.get("metadata") in ("1", "true")
+        about = params.get("metadata") in ("1", "true")
         lines = export_lines(server.store, selectors, start, end, about=about)
         return StreamingResponse(
             lines,
@@ -50,14 +52,6 @@ def routes(server: Server) -> list[BaseRoute]:
         )
 
     return [Route("/api/v1/export", export, methods=["GET"], name="export")]
-
-
-def selectors_of(request: Request) -> list[Selector]:
-    """`match[]` (also written `match`), at least one; raises `DecodeError`."""
-    texts = [*request.query_params.getlist("match[]"), *request.query_params.getlist("match")]
-    if not texts:
-        raise DecodeError('match[]: a selector is needed, such as {__name__!=""} for all series')
-    return [parse_selector(text) for text in texts]
 
 
 def export_lines(

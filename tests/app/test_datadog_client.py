@@ -1,13 +1,18 @@
-"""Datadog's own clients (PyPI `datadog`, `datadog-api-client`) against a real server."""
+"""Datadog's own clients (PyPI `datadog`, `datadog-api-client`) against a real server and a listener."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import time
 
 import pytest
 
+from gnomon.agent.sources.listeners.datadog import Datadog, Settings
+from gnomon.core.clock import SystemClock
+from gnomon.core.component import Context
+from gnomon.core.telemetry import Telemetry
 from gnomon.testing.processes import GnomonServer
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -35,7 +40,7 @@ def exported(server, name):
 def client(server):
     """The client of version 1, which raises when an answer is not as it expects."""
     datadog = pytest.importorskip("datadog", reason="the client `datadog` is not installed")
-    with client_of(datadog, server.url, KEY) as client:
+    with client_of(datadog, f"{server.url}/datadog", KEY) as client:
         yield client
 
 
@@ -44,7 +49,7 @@ def client_of(datadog, url, key):
     datadog.initialize(
         api_key=key,
         app_key="unused",
-        api_host=f"{url}/datadog",
+        api_host=url,
         host_name="web1",
         mute=False,
         statsd_disable_buffering=True,
@@ -97,11 +102,29 @@ def test_check_and_event(server, client):
 def test_a_wrong_key_is_an_error_of_the_client(server):
     datadog = pytest.importorskip("datadog", reason="the client `datadog` is not installed")
     with (
-        client_of(datadog, server.url, "wrong") as client,
+        client_of(datadog, f"{server.url}/datadog", "wrong") as client,
         pytest.raises(Exception, match=r"401|403|[Ff]orbidden|key"),
     ):
         client.Metric.send(metric="dd.no", points=1)
     assert exported(server, "dd.no") == []
+
+
+def test_the_listener_of_the_agent():
+    datadog = pytest.importorskip("datadog", reason="the client `datadog` is not installed")
+    batches = []
+    context = Context("agent", SystemClock(), Telemetry(), logging.getLogger("gnomon.test"))
+    listener = Datadog(Settings(address="127.0.0.1:0"), context, batches.append)
+    listener.start()
+    try:
+        with client_of(datadog, f"http://127.0.0.1:{listener.port}", "any") as client:
+            client.Metric.send(metric="dd.load", points=[(NOW, 2.5)], tags=["role:db"])
+            client.ServiceCheck.check(check="dd.up", host_name="web1", status=0)
+    finally:
+        listener.stop()
+    first, second = (sample for batch in batches for sample in batch)
+    assert repr(first.series) == "dd.load{host='web1', role='db'}"
+    assert (first.timestamp, first.value) == (NOW * 1000, 2.5)
+    assert second.series.label("check") == "dd.up"
 
 
 @pytest.mark.parametrize("encoding", [None, "gzip", "deflate", "zstd1"])

@@ -64,7 +64,7 @@ class Limits(NamedTuple):
     connections: int = 1000
     body: int = 8 << 20
     """Bytes of a body as it comes over the wire."""
-    decompressed: int = 32 << 20
+    decompressed: int = 16 << 20
     """Bytes of a body once decompressed."""
     held: int = 64 << 20
     """Bytes of all requests that are being received or answered."""

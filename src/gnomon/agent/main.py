@@ -14,7 +14,7 @@ import msgspec
 
 from gnomon import __version__
 from gnomon.agent.config import Loaded, load
-from gnomon.agent.discovery import Offer, offers
+from gnomon.agent.discovery import Discovery, Offer
 from gnomon.agent.fleet import Reporter
 from gnomon.agent.pipeline.plan import CheckSpec, Plan, SinkSpec
 from gnomon.agent.pipeline.topology import Burst, Topology
@@ -68,6 +68,7 @@ class Agent:
         self.topology = Topology(
             self.context, self.id, self.folder, Burst(BURST_INTERVAL, until) if burst else None
         )
+        self.discovery = Discovery(self.context)
         self.offers: list[Offer] = []
         self.discovered = False
         self.settings_error = ""
@@ -120,7 +121,9 @@ class Agent:
             self.discovered = True
             return
         try:
-            self.offers = offers(self.context)
+            plan = self.loaded.plan
+            named = {spec.check for spec in plan.checks} | {part.name for part in plan.broken}
+            self.offers = list(self.discovery.offers(configured=named))
         except (GnomonError, OSError) as error:
             self.log.warning("discovery: %s", error)
         else:
@@ -160,19 +163,16 @@ class Agent:
         found = [
             CheckSpec(
                 offer.check,
-                "" if position == 0 else str(offer.service.port),
+                str(offer.service.port),
                 Located(dict(offer.settings)),
                 self.loaded.settings.interval,
                 {},
                 "discovered",
             )
-            for position, offer in enumerate(self._usable())
-            if offer.settings is not None and offer.check not in named
+            for offer in self.offers
+            if offer.check and offer.settings is not None and offer.check not in named
         ]
         return plan._replace(checks=[*plan.checks, *found])
-
-    def _usable(self) -> list[Offer]:
-        return [offer for offer in self.offers if offer.check and offer.settings is not None]
 
     def _drops(self) -> dict[str, float]:
         return {

@@ -163,7 +163,8 @@ def _text(ready: Ready) -> str:
         lines.append(f"    {paint('●', colour)} {message or name + where}")
         hint = str(service.get("hint") or "")
         lines += [f"        {line}" for line in hint.splitlines()]
-    lines += ["", f"  Data: {ready.data}", "  Stop: Ctrl-C (or: gnomon down)", ""]
+    lines += [""] if ready.found else []
+    lines += [f"  Data: {ready.data}", "  Stop: Ctrl-C (or: gnomon down)", ""]
     return "\n".join(lines) + "\n"
 
 

@@ -62,7 +62,7 @@ class Sample(Settings, frozen=True, kw_only=True):
 
 
 def test_a_settings_class_becomes_tables() -> None:
-    assert reference._settings(Sample) == [
+    assert reference.settings_tables(Sample) == [
         "| key | type | default | what |",
         "| --- | --- | --- | --- |",
         r"| `url` | text | *required* | Where, `a\|b`. |",

@@ -277,17 +277,19 @@ def test_live_page_shows_new_samples_by_itself(page, site):
     assert now.startswith("4")
 
 
-def test_host_without_vital_signs_is_shown_all_the_same(tmp_path):
+def test_host_without_vital_signs_is_shown_as_soon_as_it_sends(tmp_path):
     with server(tmp_path) as site, Chromium() as page:
+        page.open(f"{site.url}/host/till")
+        assert "till" in text(page, ".nothing")
         now = int(time.time() * 1000)
         line = (
             f'{{"metric":{{"__name__":"orders","host":"till"}},"values":[3],"timestamps":[{now}]}}'
         )
         site.post("/api/v1/import", line.encode())
+        page.wait("return document.querySelector('[data-panel=orders] canvas') !== null")
+        assert page.run("return document.querySelector('.nothing').innerText") == ""
         page.open(site.url)
         assert "no host metrics" in text(page, "[data-host=till].unknown")
-        page.open(f"{site.url}/host/till")
-        page.wait("return document.querySelector('[data-panel=orders] canvas') !== null")
         assert page.complaints() == []
 
 

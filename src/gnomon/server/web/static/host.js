@@ -2,20 +2,23 @@
 
 import { agent as askAgent, metadata, now, query, quoted, series, status } from "./api.js";
 import { Board, PanelView } from "./board.js";
-import { h } from "./dom.js";
+import { h, text } from "./dom.js";
 import { parts, span, unitOf } from "./format.js";
 import { loadHosts } from "./hosts.js";
 import { t } from "./i18n.js";
 import { mark } from "./mark.js";
-import { SYSTEM, otherPanels } from "./panels.js";
+import { PanelGroups } from "./panel-groups.js";
+import { otherPanels, systemPanels } from "./panels.js";
 import { RangeBar } from "./range-bar.js";
 import { CHOICES, resolve } from "./range.js";
 import { servicesTable } from "./services.js";
 import { SIGNALS, checkLevel } from "./signals.js";
-import { begin, explain, main, notice, poll, setTitle } from "./shell.js";
+import { begin, main, poll, setTitle } from "./shell.js";
 
 const name = decodeURIComponent(location.pathname.replace(/^\/host\//, ""));
 const REFRESH = 10e3;
+const REBUILD = 20e3;
+const SOON = 2e3;
 const DAY = 86400e3;
 
 begin("nav.overview");
@@ -26,19 +29,22 @@ const facts = h("p", { class: "facts" });
 const sign = h("span", { class: "sign" });
 const vitals = h("dl", { class: "vitals" });
 const troubles = h("ul", { class: "troubles" });
-const groups = h("div", { class: "groups" });
+const unknown = h("p", { class: "nothing" });
+const groups = new PanelGroups((panel) => board.add(new PanelView(panel, name, zoom)));
 main.append(
   h("div", { class: "host-head" }, h("h1", {}, sign, name), facts),
   troubles,
   vitals,
   bar.element,
-  groups,
+  unknown,
+  groups.element,
 );
 
 poll(refresh, () => REFRESH);
-build().catch((error) => notice(explain(error), { level: "critical" }));
+poll(build, () => (groups.element.childElementCount ? REBUILD : SOON));
 
-/** Finds out what the host reports and lays the panels out; they load when they are seen. */
+/** Finds out what the host reports and lays the panels out; they load when they are seen. Again and
+ * again: the checks of a host that has just been started come one after the other. */
 async function build() {
   const { start, end } = resolve(bar.range);
   const [found, about, server] = await Promise.all([
@@ -46,42 +52,20 @@ async function build() {
     metadata(),
     status(),
   ]);
+  const metrics = new Set(found.map(({ __name__: metric }) => metric));
+  text(unknown, metrics.size ? "" : t("host.not_found", { name }));
+  if (metrics.size === 0) return;
   // In the first minutes of an installation there is nothing yet to the left of them.
   if (now() - (server.store?.oldest ?? 0) < CHOICES["5m"]) bar.suggest({ last: "5m" });
-  const names = new Set(found.map(({ __name__: metric }) => metric));
-  if (names.size === 0) {
-    groups.replaceChildren(h("p", { class: "nothing" }, t("host.not_found", { name })));
-    return;
-  }
-  const system = SYSTEM.filter(
-    ({ metrics, needs }) =>
-      Object.keys(metrics).some((metric) => names.has(metric)) && (!needs || names.has(needs)),
-  );
-  groups.append(group(t("host.system"), system, true));
-  for (const { family, panels } of otherPanels(names, about)) {
-    groups.append(
-      group(
-        family,
-        panels,
-        !/^(system|gnomon)\b/.test(family),
-        t("host.metrics", { n: panels.length }),
-      ),
-    );
-  }
-}
-
-function group(title, panels, open, note) {
-  const charts = h(
-    "div",
-    { class: "charts" },
-    panels.map((panel) => board.add(new PanelView(panel, name, zoom))),
-  );
-  return h(
-    "details",
-    { class: "group", open, "data-family": title },
-    h("summary", {}, h("h2", {}, title), note ? h("small", {}, note) : null),
-    charts,
-  );
+  groups.show([
+    { title: t("host.system"), panels: systemPanels(metrics), open: true },
+    ...otherPanels(metrics, about).map(({ family, panels }) => ({
+      title: family,
+      note: t("host.metrics", { n: panels.length }),
+      open: !/^(system|gnomon)\b/.test(family),
+      panels,
+    })),
+  ]);
 }
 
 function zoom(from, to) {

@@ -7,7 +7,7 @@ import { byName, unitOf } from "./format.js";
  * alone); where a metric has several series, their other labels are added. `needs`: a metric without
  * which the panel says nothing; `ranked`: largest first; `quiet`: series that are always 0 are left
  * out; `derive`: what is drawn instead of the rows as they came. */
-export const SYSTEM = [
+const SYSTEM = [
   {
     id: "cpu",
     unit: "percent",
@@ -105,6 +105,14 @@ function memoryShares(rows) {
     return value === null || shared > value ? value : value - shared;
   });
   return rows.map((row) => (row === used ? { ...used, values } : row));
+}
+
+/** The panels that have something to show on a host with these metrics. */
+export function systemPanels(names) {
+  return SYSTEM.filter(
+    ({ metrics, needs }) =>
+      Object.keys(metrics).some((metric) => names.has(metric)) && (!needs || names.has(needs)),
+  );
 }
 
 /** Panels for the metrics of one host no system panel shows, in groups by their first word:

@@ -34,6 +34,7 @@ export class RangeBar {
       t("range.live"),
     );
     this.lastPicked = this.range.last ?? "15m";
+    this.suggested = false;
     this.element = h(
       "div",
       { class: "range", role: "group", "aria-label": t("range.label") },
@@ -70,7 +71,8 @@ export class RangeBar {
 
   /** Takes a range unless somebody chose one: by a control, or by the address they came with. */
   suggest(range) {
-    if (/[?&](last|from)=/.test(location.search)) return;
+    if (this.suggested || /[?&](last|from)=/.test(location.search)) return;
+    this.suggested = true;
     this.range = range;
     this.lastPicked = range.last;
     this.show();

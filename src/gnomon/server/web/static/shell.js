@@ -14,14 +14,13 @@ export function begin(titleKey) {
   setTitle(t(titleKey));
   document.getElementById("tools").append(
     tool(
-      "文",
       language === "zh" ? "EN" : "中文",
       t("tool.language"),
       () => setLanguage(language === "zh" ? "en" : "zh"),
       "language",
     ),
-    tool("◐", "◐", t("tool.theme"), toggleTheme, "theme"),
-    tool("?", "?", t("tool.keys"), showKeys, "keys"),
+    tool("◐", t("tool.theme"), toggleTheme, "theme"),
+    tool("?", t("tool.keys"), showKeys, "keys"),
   );
   document.addEventListener("keydown", pressed);
   castShadow();
@@ -31,7 +30,7 @@ export function setTitle(title) {
   document.title = `${title} · Gnomon`;
 }
 
-function tool(_sign, label, title, action, name) {
+function tool(label, title, action, name) {
   return h(
     "button",
     {

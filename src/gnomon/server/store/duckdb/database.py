@@ -31,7 +31,7 @@ RETRY_AFTER = 10.0
 
 TABLES = (
     "format(version INTEGER)",
-    # The series index: see index.py.
+    # The series index: see index.py and INDEX_TABLES.
     "label(code UINTEGER, name VARCHAR)",
     "pair(code UINTEGER, label UINTEGER, value VARCHAR)",
     "series(ref UINTEGER, id UBIGINT)",
@@ -48,6 +48,7 @@ TABLES = (
         low UINTEGER, high UINTEGER, stored BIGINT)""",
     "newest(ref UINTEGER, first BIGINT, last BIGINT, bits BIGINT)",
 )
+INDEX_TABLES = ("label", "pair", "series", "link", "meta", "metric")
 HOT = "hot_"
 HOT_COLUMNS = "(ref UINTEGER, ts BIGINT, bits BIGINT)"
 

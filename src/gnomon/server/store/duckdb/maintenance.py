@@ -23,7 +23,7 @@ from gnomon.server.store.duckdb.last import NEVER, NO_FIRST
 from gnomon.server.store.duckdb.merging import mergeable, span_length
 from gnomon.server.store.duckdb.reader import Reader
 from gnomon.server.store.duckdb.rows import Refs, Run, merged, ordered, within, without
-from gnomon.server.store.duckdb.salvage import export_series
+from gnomon.server.store.duckdb.salvage import export_index
 from gnomon.server.store.duckdb.state import State
 from gnomon.server.store.duckdb.views import View, Views
 from gnomon.server.store.settings import StoreSettings
@@ -227,7 +227,7 @@ class Maintenance:
         if len(state.index) != self._exported:
             count = len(state.index)
             with state.con.cursor() as cursor:
-                export_series(cursor, self._folder)
+                export_index(cursor, self._folder, state.next_serial())
             self._exported = count
 
     def _undo(self, state: State, buckets: Sequence[HeadBucket], written: Sequence[Block]) -> None:

@@ -1,12 +1,14 @@
-"""What is saved when the database is damaged: everything that is in blocks.
+"""What is saved when the database is damaged: what is in blocks, and what can be read of the rest.
 
-Blocks speak of series by ref, so before a block is committed all series are exported beside the
-database (`series.parquet`: a row for each label of each series). When the database cannot be
-opened it is set aside, and a new one is filled from that export and the blocks themselves.
+Blocks speak of series by ref, so before a block is committed the tables of the series index are
+exported beside the database (`index/<number>/<table>.parquet`). When the database cannot be opened
+it is set aside, and a new one is filled from what is still readable of it, from that export and
+from the blocks themselves.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +21,7 @@ from gnomon.server.store.duckdb.blocks import SUFFIX, UNFINISHED, sequence_of, s
 from gnomon.server.store.duckdb.database import (
     FILE,
     HOT_COLUMNS,
+    INDEX_TABLES,
     Folder,
     columns,
     hot_tables,
@@ -26,42 +29,9 @@ from gnomon.server.store.duckdb.database import (
     number,
 )
 
-EXPORT = "series.parquet"
+EXPORT = "index"
 ROW_GROUP = 122_880
 """Rows that DuckDB stores together."""
-INDEX_TABLES = ("label", "pair", "series", "link", "meta", "metric")
-
-_EXPORT = """
-COPY (
-    SELECT link.ref AS ref, series.id AS id, label.name AS label, pair.value AS value,
-           meta.kind AS kind, meta.unit AS unit, meta.help AS help
-    FROM link
-    JOIN series ON series.ref = link.ref
-    JOIN pair ON pair.code = link.pair
-    JOIN label ON label.code = pair.label
-    LEFT JOIN (SELECT name, last(meta ORDER BY rowid) AS meta FROM metric GROUP BY name) AS known
-        ON label.name = '__name__' AND known.name = pair.value
-    LEFT JOIN meta ON meta.code = known.meta
-    ORDER BY link.ref
-) TO '{file}' (FORMAT parquet, COMPRESSION zstd)
-"""
-
-_REBUILD = """
-CREATE TEMP TABLE saved AS SELECT * FROM read_parquet('{file}');
-INSERT INTO label SELECT row_number() OVER () - 1, label FROM (SELECT DISTINCT label FROM saved);
-INSERT INTO pair SELECT row_number() OVER () - 1, label.code, value
-    FROM (SELECT DISTINCT label, value FROM saved) AS s JOIN label ON label.name = s.label;
-INSERT INTO series SELECT DISTINCT ref, id FROM saved;
-INSERT INTO link SELECT saved.ref, pair.code FROM saved
-    JOIN label ON label.name = saved.label
-    JOIN pair ON pair.label = label.code AND pair.value = saved.value
-    ORDER BY saved.ref, saved.label <> '__name__', saved.label;
-INSERT INTO meta SELECT row_number() OVER () - 1, kind, unit, help
-    FROM (SELECT DISTINCT kind, unit, help FROM saved WHERE kind IS NOT NULL);
-INSERT INTO metric SELECT DISTINCT saved.value, meta.code FROM saved
-    JOIN meta ON (meta.kind, meta.unit, meta.help) = (saved.kind, saved.unit, saved.help);
-DROP TABLE saved;
-"""
 
 _BLOCK = """
 INSERT INTO block
@@ -92,14 +62,31 @@ class Saved(NamedTuple):
         )
 
 
-def export_series(con: DuckDBPyConnection, folder: Folder) -> None:
-    """Writes all series beside the database; the file is whole or the one before."""
-    path = folder.path / EXPORT
-    unfinished = path.with_suffix(UNFINISHED)
-    con.execute(_EXPORT.format(file=quoted(unfinished)))
-    sync(unfinished)
-    unfinished.rename(path)
-    sync(folder.path)
+def export_index(con: DuckDBPyConnection, folder: Folder, number: int) -> None:
+    """Writes the series index beside the database; `number` is higher than that of the one before.
+
+    An export is whole or is not there under its name.
+    """
+    exports = folder.path / EXPORT
+    unfinished = exports / f"{number:012d}{UNFINISHED}"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        unfinished.mkdir(parents=True)
+        con.execute("BEGIN")  # one view of all tables
+        for table in INDEX_TABLES:
+            path = unfinished / f"{table}{SUFFIX}"
+            con.execute(f"COPY {table} TO '{quoted(path)}' (FORMAT parquet, COMPRESSION zstd)")
+            sync(path)
+        con.execute("COMMIT")
+        sync(unfinished)
+        unfinished.rename(unfinished.with_suffix(""))
+        sync(exports)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    for older in exports.iterdir():
+        if older.name != f"{number:012d}":
+            shutil.rmtree(older, ignore_errors=True)
 
 
 def set_aside(folder: Folder, now: int) -> Path:
@@ -139,11 +126,14 @@ def rebuild(con: DuckDBPyConnection, folder: Folder, aside: Path, now: int) -> S
 
 def _index_from_export(con: DuckDBPyConnection, folder: Folder) -> None:
     files = list(folder.blocks.glob(f"*{SUFFIX}"))
-    export = folder.path / EXPORT
-    if not files and not export.exists():
+    exports = sorted((folder.path / EXPORT).glob("[0-9]*[0-9]"))
+    export = exports[-1] if exports else folder.path / EXPORT
+    if not files and not exports:
         return
     try:
-        con.execute(_REBUILD.format(file=quoted(export)))
+        for table in INDEX_TABLES:
+            path = quoted(export / f"{table}{SUFFIX}")
+            con.execute(f"INSERT INTO {table} SELECT * FROM read_parquet('{path}')")  # noqa: S608
     except duckdb.Error as error:
         line = str(error).partition("\n")[0]
         raise Corrupt(

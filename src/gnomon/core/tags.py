@@ -13,14 +13,12 @@ BARE = "true"
 
 def tags_to_labels(tags: Iterable[str]) -> dict[str, str]:
     """Labels from `key:value` tags."""
-    labels: dict[str, str] = {}
+    found: dict[str, list[str]] = {}  # joined at the end: a key may come a million times
     for tag in tags:
         name, colon, value = tag.partition(":")
-        if not name:
-            continue
-        value = value if colon else BARE
-        labels[name] = f"{labels[name]},{value}" if name in labels else value
-    return labels
+        if name:
+            found.setdefault(name, []).append(value if colon else BARE)
+    return {name: ",".join(values) for name, values in found.items()}
 
 
 def labels_to_tags(labels: Iterable[tuple[str, str]]) -> list[str]:

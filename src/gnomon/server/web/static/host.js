@@ -16,7 +16,7 @@ import { SIGNALS, checkLevel } from "./signals.js";
 import { begin, main, poll, setTitle } from "./shell.js";
 
 const name = decodeURIComponent(location.pathname.replace(/^\/host\//, ""));
-const REFRESH = 10e3;
+const REFRESH = 5e3;
 const REBUILD = 20e3;
 const SOON = 2e3;
 const DAY = 86400e3;

@@ -25,7 +25,7 @@ it was asked by. A condition such as `__name__!="..."` has to hold for both.
 ## HTTP API
 
 As Prometheus', under `/api/v1`: `query`, `query_range`, `series`, `labels`, `label/<name>/values`, `metadata`, `format_query`,
-`query_exemplars` (always empty), `rules`, `alerts`, `targets`, `alertmanagers`; GET or, for the first ones, POST with a form.
+`parse_query`, `query_exemplars` (always empty), `rules`, `alerts`, `targets`, `alertmanagers`; GET or, for the first ones, POST with a form.
 Times are seconds, with a fraction if need be, or RFC 3339; durations are seconds or `5m`.
 
 | parameter | of | what |
@@ -37,6 +37,7 @@ Times are seconds, with a fraction if need be, or RFC 3339; durations are second
 | `align` | `query_range` | `true`: with `points`, both ends move up to the next multiple of a part, counted from local midnight of the day the window begins; its length stays. 16:40:45-17:10:45 in 30 points becomes 16:41-17:11 |
 | `tz` | `query_range` | time zone for `align`: `Europe/Berlin` or `+05:30`; UTC unless given |
 | `timeout` | all | duration after which the query is stopped (503, `timeout`); two minutes unless given, which is also the most |
+| `lookback_delta` | `query`, `query_range` | how far back a sample still counts as the current value; five minutes unless given |
 | `limit` | all | at most so many series, names or values; the answer says when some were left out |
 | `stats` | `query`, `query_range` | not empty: what the query touched and how long it took |
 | `match[]` | `series`, `labels`, `label/<name>/values` | selectors; several are united |

@@ -10,7 +10,7 @@ condition (`!=`, `!~`) has to hold for both names.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +33,13 @@ class Selected(NamedTuple):
     values: Float64s
 
 
+class _Names(NamedTuple):
+    """All stored names, and those of each classic form."""
+
+    known: Sequence[str]
+    by_classic: Mapping[str, Sequence[str]]
+
+
 class Resolved(NamedTuple):
     """Matchers as the store understands them, and the names that answer differently."""
 
@@ -46,8 +53,7 @@ class Selector:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._known: Sequence[str] = ()
-        self._classic: dict[str, list[str]] = {}
+        self._names = _Names((), {})
 
     def raw(self, matchers: Sequence[Matcher], start: int, end: int) -> Selected:
         """All samples of the series that match, from `start` up to and including `end`."""
@@ -74,8 +80,7 @@ class Selector:
         others = [matcher for matcher in matchers if matcher.label != NAME_LABEL]
         if not on_name:
             return Resolved(others, {})
-        self._refresh()
-        chosen = self._names(on_name)
+        chosen = _chosen(self._current_names(), on_name)
         if not chosen:
             return None
         if len(chosen) == 1:
@@ -86,40 +91,34 @@ class Selector:
         renamed = {stored: asked for stored, asked in chosen.items() if stored != asked}
         return Resolved([names, *others], renamed)
 
-    def _names(self, matchers: Sequence[Matcher]) -> dict[str, str]:
-        """Stored name to answered name, of all names that meet the conditions."""
-        positive = [matcher for matcher in matchers if matcher.op in _POSITIVE]
-        negative = [matcher for matcher in matchers if matcher.op not in _POSITIVE]
-        exact = next((m.value for m in positive if m.op is MatchOp.EQUAL), None)
-        candidates: Iterable[str] = self._known
-        if exact is not None:
-            candidates = self._classic.get(exact, [])
-            if not _ILLEGAL.search(exact):
-                candidates = [*candidates]
-            else:
-                candidates = [
-                    name for name in self._classic.get(classic(exact), ()) if name == exact
-                ]
-        chosen: dict[str, str] = {}
-        for stored in candidates:
-            other = classic(stored)
-            if not all(m.matches(stored) and m.matches(other) for m in negative):
-                continue
-            for name in (stored, other):
-                if all(matcher.matches(name) for matcher in positive):
-                    chosen[stored] = name
-                    break
-        return chosen
-
-    def _refresh(self) -> None:
+    def _current_names(self) -> _Names:
         """The map from classic to stored names follows the store's list of names."""
         known = self.store.label_values(NAME_LABEL)
-        if known is self._known or list(known) == self._known:
-            return
-        table: dict[str, list[str]] = {}
-        for name in known:
-            table.setdefault(classic(name), []).append(name)
-        self._known, self._classic = list(known), table
+        names = self._names
+        if known is not names.known and list(known) != list(names.known):
+            table: dict[str, list[str]] = {}
+            for name in known:
+                table.setdefault(classic(name), []).append(name)
+            names = self._names = _Names(known, table)
+        return names
+
+
+def _chosen(names: _Names, matchers: Sequence[Matcher]) -> dict[str, str]:
+    """Stored name to answered name, of all names that meet the conditions."""
+    positive = [matcher for matcher in matchers if matcher.op in _POSITIVE]
+    negative = [matcher for matcher in matchers if matcher.op not in _POSITIVE]
+    exact = next((matcher.value for matcher in positive if matcher.op is MatchOp.EQUAL), None)
+    candidates = names.known if exact is None else names.by_classic.get(classic(exact), ())
+    chosen: dict[str, str] = {}
+    for stored in candidates:
+        other = classic(stored)
+        if not all(matcher.matches(stored) and matcher.matches(other) for matcher in negative):
+            continue
+        for name in (stored, other):
+            if all(matcher.matches(name) for matcher in positive):
+                chosen[stored] = name
+                break
+    return chosen
 
 
 def classic(name: str) -> str:

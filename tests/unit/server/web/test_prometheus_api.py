@@ -1,5 +1,6 @@
 """Prometheus' HTTP API as Grafana and scripts use it."""
 
+import asyncio
 import gzip
 from urllib.parse import urlencode
 
@@ -243,6 +244,62 @@ def test_format_query(server):
     assert data(server, "format_query", query="sum( rate(x[5m]) )by(host)") == (
         "sum by (host) (rate(x[5m]))"
     )
+
+
+def test_parse_query(server):
+    tree = data(server, "parse_query", query="sum by (host) (rate(x_total[5m] offset 1h)) > bool 2")
+    assert (tree["type"], tree["op"], tree["bool"]) == ("binaryExpr", ">", True)
+    call = tree["lhs"]["expr"]
+    assert call["func"] == {
+        "name": "rate",
+        "argTypes": ["matrix"],
+        "variadic": 0,
+        "returnType": "vector",
+    }
+    selector = call["args"][0]
+    assert (selector["type"], selector["range"], selector["offset"]) == (
+        "matrixSelector",
+        300_000,
+        3_600_000,
+    )
+    assert selector["matchers"] == [{"name": "__name__", "value": "x_total", "type": "="}]
+    for text in ("x[step():5m] @ end()", "-x smoothed", '"a"', "(1)", "a and on (b) c", "x @ 5"):
+        assert data(server, "parse_query", query=text)["type"]
+
+
+def test_another_look_back(server):
+    late = {"query": "system_load_1", "time": NOW + 60}
+    assert len(data(server, "query", **late)["result"]) == 2
+    assert data(server, "query", **late, lookback_delta="30s")["result"] == []
+
+
+def test_a_client_that_goes_stops_its_query(server):
+    query = "+".join(["vector(1)"] * 150)
+    app = server.client._app
+    asked = urlencode({"query": query, "start": 0, "end": 10_000, "step": 1}).encode()
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": "/api/v1/query_range",
+        "raw_path": b"/api/v1/query_range",
+        "root_path": "",
+        "query_string": asked,
+        "headers": [(b"host", b"test")],
+    }
+
+    async def gone():
+        return {"type": "http.disconnect"}
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(app(scope, gone, send))
+    assert sent[0]["status"] == 499
+    assert server.counted("gnomon.query.queries", outcome="canceled") == 1
 
 
 def test_limit_warnings_and_stats(server):

@@ -28,7 +28,7 @@ class QueryLimits(NamedTuple):
 
     max_series: int = 200_000
     """Series one selector may find."""
-    max_samples: int = 50_000_000
+    max_samples: int = 20_000_000
     """Samples loaded, and cells of one result."""
     max_points: int = 11_000
     """Steps of one series, as in Prometheus."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
@@ -173,6 +173,3 @@ def _offset(text: str) -> timedelta:
     if offset is None:
         raise ValueError(text)
     return offset
-
-
-__all__ = ["UTC", "BadParameter", "Parameters", "read_parameters"]

@@ -29,11 +29,11 @@ from gnomon.server.ingest.answer import failure
 from gnomon.server.query.promql.encoding import encode_metric, encode_result
 from gnomon.server.query.promql.engine import Answer, Engine
 from gnomon.server.query.promql.errors import Canceled, ParseError, QueryError, TimedOut
+from gnomon.server.query.promql.outline import outline
 from gnomon.server.query.promql.parser import parse, parse_selector
 from gnomon.server.query.promql.printer import pretty
 from gnomon.server.query.promql.value import Samples, Vector
 from gnomon.server.query.select import Resolved, Selector, classic
-from gnomon.server.store.interface import Matcher
 from gnomon.server.web.api.parameters import BadParameter, Parameters, read_parameters
 from gnomon.server.web.context import Server
 
@@ -91,6 +91,7 @@ def routes(server: Server) -> list[BaseRoute]:
         ("query_range", query_range, both),
         ("query_exemplars", query_exemplars, both),
         ("format_query", format_query, both),
+        ("parse_query", parse_query, both),
         ("series", series, both),
         ("labels", labels, both),
         ("label/{name}/values", label_values, get),
@@ -112,13 +113,15 @@ def routes(server: Server) -> list[BaseRoute]:
 def query(api: Api, given: Parameters, stop: Stop) -> bytes:
     """`query`, `time`: the value at one time."""
     time = given.time("time", api.server.clock.now())
-    return _answered(api, given, stop, lambda text: api.engine.instant(text, time, stop))
+    engine = _engine(api, given)
+    return _answered(api, given, lambda text: engine.instant(text, time, stop))
 
 
 def query_range(api: Api, given: Parameters, stop: Stop) -> bytes:
     """`query`, `start`, `end`, `step`: the value at many times."""
     start, end, step = given.window()
-    return _answered(api, given, stop, lambda text: api.engine.range(text, start, end, step, stop))
+    engine = _engine(api, given)
+    return _answered(api, given, lambda text: engine.range(text, start, end, step, stop))
 
 
 def query_exemplars(api: Api, given: Parameters, stop: Stop) -> bytes:
@@ -132,6 +135,12 @@ def format_query(api: Api, given: Parameters, stop: Stop) -> bytes:
     """`query`: laid out for reading."""
     del api, stop
     return _success(msgspec.json.encode(pretty(parse(given.text("query")))))
+
+
+def parse_query(api: Api, given: Parameters, stop: Stop) -> bytes:
+    """`query`: its tree."""
+    del api, stop
+    return _success(msgspec.json.encode(outline(parse(given.text("query")))))
 
 
 def series(api: Api, given: Parameters, stop: Stop) -> bytes:
@@ -217,11 +226,20 @@ def alertmanagers(api: Api, given: Parameters, stop: Stop) -> bytes:
 # --- what they have in common
 
 
-def _answered(api: Api, given: Parameters, stop: Stop, ask: Callable[[str], Answer]) -> bytes:
+def _engine(api: Api, given: Parameters) -> Engine:
+    """The engine, with another look-back if one is asked for."""
+    if not given.get("lookback_delta"):
+        return api.engine
+    lookback = round(given.seconds("lookback_delta", 0.0) * 1000)
+    if lookback <= 0:
+        raise BadParameter('invalid parameter "lookback_delta": expected more than 0')
+    return Engine(api.selector, api.engine.limits, lookback=lookback)
+
+
+def _answered(api: Api, given: Parameters, ask: Callable[[str], Answer]) -> bytes:
     clock, telemetry = api.server.clock, api.server.telemetry
     begun = clock.monotonic()
     outcome = "failed"
-    del stop
     try:
         answer = ask(given.text("query"))
         outcome = "answered"
@@ -353,6 +371,3 @@ def _compressed(request: Request, body: bytes) -> Response:
         body = gzip.compress(body, compresslevel=1)
         headers["Content-Encoding"] = "gzip"
     return Response(body, media_type="application/json", headers=headers)
-
-
-__all__ = ["Matcher", "routes"]

@@ -78,7 +78,7 @@ def test_what_is_no_duration(text):
         parse_duration(text)
 
 
-@given(st.integers(0, 10**13))
+@given(st.integers(0, 9 * 10**12))
 def test_durations_come_back(milliseconds):
     assert parse_duration(format_duration(milliseconds)) == milliseconds
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from gnomon.server.query.promql.call import Call
 from gnomon.server.query.promql.syntax import ValueType
-from gnomon.server.query.promql.value import Scalar, Value, Vector
+from gnomon.server.query.promql.value import Value
 
 SCALAR, VECTOR, RANGE, STRING = (
     ValueType.SCALAR,
@@ -79,6 +79,3 @@ class Family:
             return run
 
         return declare
-
-
-__all__ = ["RANGE", "SCALAR", "STRING", "VECTOR", "Call", "Family", "Function", "Scalar", "Vector"]

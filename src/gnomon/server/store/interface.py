@@ -11,7 +11,8 @@ Query code sits above these and sees no SQL; one conformance suite
 - Times are milliseconds; ranges are closed on both ends (`start <= t <= end`).
 - Methods may be called from any thread; `append` from one at a time (the `Writer` sees to it).
 - `append` raises `Full` when the disk is full (nothing is torn), `Permanent` when the batch cannot
-  be stored as it is.
+  be stored as it is, another `Retryable` when the engine has stopped or the store is closed. Reads
+  raise `Permanent` for a malformed regular expression and `Corrupt` for a damaged file.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ class Outcome(Enum):
 class Frame(NamedTuple):
     """Raw samples of several series, one after the other.
 
-    Series i owns rows `offsets[i]` to `offsets[i + 1]`, in time order, one per timestamp.
+    Series i owns rows `offsets[i]` to `offsets[i + 1]`, in time order, one per timestamp. The arrays
+    are read-only: they may be those the store itself works with.
     """
 
     series: Sequence[Series]
@@ -85,6 +87,12 @@ class Frame(NamedTuple):
     """len(series) + 1"""
     timestamps: Int64s
     values: Float64s
+
+    def sealed(self) -> Frame:
+        """The same, its arrays made read-only."""
+        for column in (self.offsets, self.timestamps, self.values):
+            column.flags.writeable = False
+        return self
 
 
 class GridFunction(StrEnum):

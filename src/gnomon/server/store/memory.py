@@ -86,7 +86,7 @@ class MemoryStore:
             np.array(offsets, np.int64),
             np.array(times, np.int64),
             np.array(values, np.float64),
-        )
+        ).sealed()
 
     def grid(
         self,

@@ -102,6 +102,13 @@ class StoreContract:
         assert not store.raw(named("system.cpu.user"), NOW + 10, NOW + 99).series
         assert not store.raw(named("system.cpu.user"), NOW + 6, NOW + 3).series
 
+    def test_what_a_reader_does_with_its_arrays_changes_nothing(self, store: Store) -> None:
+        put(store, [(CPU, NOW + n, 1.0) for n in range(5)])
+        frame = store.raw((), *ALWAYS)
+        for column in (frame.offsets, frame.timestamps, frame.values):
+            with pytest.raises(ValueError, match="read-only"):
+                column[0] = 7
+
     def test_an_empty_store_answers(self, store: Store) -> None:
         assert everything(store) == {}
         assert store.raw((), *ALWAYS).offsets.tolist() == [0]

@@ -89,8 +89,9 @@ class Folder:
         return shutil.disk_usage(self.path).free
 
     def size(self) -> int:
-        """Bytes of the database, the blocks apart."""
-        return sum(path.stat().st_size for path in (self.file, self.log) if path.exists())
+        """Bytes of the database and of the exported index, the blocks apart."""
+        files = [self.file, self.log, *(self.path / "index").glob("*/*")]
+        return sum(path.stat().st_size for path in files if path.exists())
 
     def release(self) -> None:
         """Lets another process have it."""

@@ -57,7 +57,8 @@ class Reader:
     def frame(self, view: View, refs: Refs, start: int, end: int) -> Frame:
         """The same with series for refs."""
         run = self.run(view, refs, start, end)
-        return Frame(view.state.index.series(run.refs), run.offsets, run.timestamps, run.values)
+        series = view.state.index.series(run.refs)
+        return Frame(series, run.offsets, run.timestamps, run.values).sealed()
 
     def events(
         self, view: View, start: int, end: int, labels: Mapping[str, str], limit: int

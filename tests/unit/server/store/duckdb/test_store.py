@@ -348,3 +348,21 @@ def test_a_bucket_that_cannot_be_closed_stays_open_and_is_closed_later(stage, mo
     assert everything(stage.store) == {CPU: [(NOW, 2.0)]}
     stage.again()
     assert everything(stage.store) == {CPU: [(NOW, 2.0)]}
+
+
+def test_the_folder_can_be_read_without_us(stage):
+    """As docs/specs/store-layout.md says."""
+    import duckdb
+
+    put(stage.store, [(LOAD, NOW, 1.5), (CPU, NOW, 9.0), (LOAD, NOW + 1, STALE)])
+    stage.pass_time(2 * HOUR)
+    stage.store.close()
+    with duckdb.connect() as con:
+        con.execute(f"ATTACH '{stage.folder}/gnomon.duckdb' AS g (READ_ONLY)")
+        rows = con.execute(
+            f"SELECT epoch_ms(ts)::VARCHAR, value FROM '{stage.folder}/blocks/*.parquet' WHERE ref IN"
+            " (SELECT ref FROM g.link JOIN g.pair ON code = pair WHERE value = 'system.load.1')"
+            " ORDER BY ts"
+        ).fetchall()
+    assert rows[0] == ("2023-11-14 22:13:20", 1.5)
+    assert rows[1][1] != rows[1][1]

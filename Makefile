@@ -31,7 +31,7 @@ check: dev ## format, lint, imports, types, unit tests: under a minute
 	@$(BIN)/lint-imports --no-cache > .venv/imports.log || { cat .venv/imports.log; exit 1; }
 	@$(BIN)/basedpyright --level error --threads 2
 	@$(BIN)/deptry . 2> .venv/deptry.log || { cat .venv/deptry.log; exit 1; }
-	@$(BIN)/python -m pytest --quiet --numprocesses=auto -m "not slow" tests/unit tests/architecture tests/docs
+	@GNOMON_QUICK=1 $(BIN)/python -m pytest --quiet --numprocesses=auto -m "not slow" tests/unit tests/architecture tests/docs
 
 fix: dev ## format and mend what can be mended by machine
 	@$(BIN)/ruff check --fix --quiet . || true

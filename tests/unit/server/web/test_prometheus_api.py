@@ -193,6 +193,7 @@ def test_a_string_and_a_range_vector(server):
             "expected a zone such as",
         ),
         ("series", {}, 400, "bad_data", "no match[]"),
+        ("labels", {"match[]": "{"}, 400, "bad_data", 'invalid parameter "match[]": 1:2: parse'),
     ],
 )
 def test_errors_have_prometheus_form(server, path, params, status, kind, says):

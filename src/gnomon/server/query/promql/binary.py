@@ -73,8 +73,7 @@ def vector_vector(node: Binary, left: Vector, right: Vector, context: Context) -
         return _set(node, left, right)
     if node.op in HISTOGRAM_OPERATORS:
         return _not_for_floats(node, left, context)
-    pairs = matched(node, left, right)
-    context.check_cells(len(pairs.names))
+    pairs = matched(node, left, right, context)
     operator = OPERATORS[node.op]
     result = operator.compute(pairs.left, pairs.right)
     present, drop = pairs.present, pairs.drop

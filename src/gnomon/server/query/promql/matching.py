@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gnomon.core.model import Labels
+from gnomon.server.query.promql.context import Context
 from gnomon.server.query.promql.errors import EvaluationError
 from gnomon.server.query.promql.labelsets import (
     any_of,
@@ -72,7 +73,7 @@ class _Sides(NamedTuple):
     swapped: bool
 
 
-def matched(node: Binary, left: Vector, right: Vector) -> Pairs:
+def matched(node: Binary, left: Vector, right: Vector, context: Context) -> Pairs:
     """All pairs that meet at some step; raises `EvaluationError` where matching is ambiguous."""
     matching = node.matching
     count, (left_group, right_group) = joined(
@@ -84,6 +85,8 @@ def matched(node: Binary, left: Vector, right: Vector) -> Pairs:
     else:
         sides = _Sides(left, right, left_group, right_group, count, swapped=False)
     _check_one_side(node, sides)
+    sizes = np.bincount(sides.one_group, minlength=sides.groups)
+    context.check_cells(int(sizes[sides.many_group].sum()))
     many, one = _pair_rows(sides)
     rows = _with_filled(matching, sides, many, one)
     pairs = _paired(node, sides, rows)

@@ -35,6 +35,7 @@ from gnomon.server.query.promql.syntax import (
     Subquery,
     Unary,
     VectorSelector,
+    children,
 )
 from gnomon.server.query.promql.text import format_value, quote
 from gnomon.server.query.promql.types import check
@@ -49,7 +50,8 @@ _PRECEDENCE = {
     "^": 6,
 }
 _UNARY = 5
-_MAX_DEPTH = 200
+_MAX_NESTED, _MAX_CHAINED = 100, 250
+"""Parentheses in each other, and operators in a row: what evaluation can recurse into."""
 _MAX_SECONDS = 2.0**63
 _EXTENSIONS = ("anchored", "smoothed")
 
@@ -63,6 +65,8 @@ def parse(query: str) -> Expr:
     expr = _Parser(stream).expression(0)
     if stream.peek().kind != "end":
         stream.fail("")
+    if not _shallow(expr):
+        raise ParseError("too many operators in a row", expr.span, query)
     check(expr, query)
     return expr
 
@@ -76,6 +80,16 @@ def parse_selector(query: str) -> tuple[Matcher, ...]:
         stream.fail("")
     check(selector, query)
     return selector.matchers
+
+
+def _shallow(expr: Expr) -> bool:
+    """Whether the tree is no deeper than evaluation can go. A long chain of operators is deep."""
+    level: list[Expr] = [expr]
+    for _ in range(_MAX_CHAINED):
+        level = [part for node in level for part in children(node)]
+        if not level:
+            return True
+    return False
 
 
 class _Parser:
@@ -96,7 +110,7 @@ class _Parser:
     def expression(self, above: int) -> Expr:
         """An expression whose operators all bind tighter than `above`."""
         self.depth += 1
-        if self.depth > _MAX_DEPTH:
+        if self.depth > _MAX_NESTED:
             self.stream.fail("an expression nested this deep")
         left = self.unary()
         while True:

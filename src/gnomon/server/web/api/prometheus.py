@@ -34,6 +34,7 @@ from gnomon.server.query.promql.parser import parse, parse_selector
 from gnomon.server.query.promql.printer import pretty
 from gnomon.server.query.promql.value import Samples, Vector
 from gnomon.server.query.select import Resolved, Selector, classic
+from gnomon.server.store.interface import Matcher
 from gnomon.server.web.api.parameters import BadParameter, Parameters, read_parameters
 from gnomon.server.web.context import Server
 
@@ -146,7 +147,7 @@ def parse_query(api: Api, given: Parameters, stop: Stop) -> bytes:
 def series(api: Api, given: Parameters, stop: Stop) -> bytes:
     """`match[]`, `start`, `end`, `limit`: label sets."""
     del stop
-    selectors = [parse_selector(text) for text in given.every("match[]")]
+    selectors = _selectors(given)
     if not selectors:
         raise BadParameter("no match[] parameter provided")
     start, end = given.bounds()
@@ -293,11 +294,19 @@ def _statistics(answer: Answer, seconds: float) -> dict[str, dict[str, float]]:
 
 def _resolved(api: Api, given: Parameters) -> Iterable[Resolved]:
     """What to ask the store for each `match[]`; everything when there is none."""
-    selectors = given.every("match[]")
+    selectors = _selectors(given)
     if not selectors:
         return [Resolved((), {})]
-    resolved = [api.selector.resolve(parse_selector(text)) for text in selectors]
+    resolved = [api.selector.resolve(matchers) for matchers in selectors]
     return [one for one in resolved if one is not None]
+
+
+def _selectors(given: Parameters) -> list[Sequence[Matcher]]:
+    """All `match[]`."""
+    try:
+        return [parse_selector(text) for text in given.every("match[]")]
+    except ParseError as error:
+        raise BadParameter(f'invalid parameter "match[]": {error}') from None
 
 
 def _limited(items: list[T], given: Parameters) -> tuple[list[T], list[str]]:

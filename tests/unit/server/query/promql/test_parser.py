@@ -91,6 +91,7 @@ def test_places():
         ("a + ^ b", "1:5: parse error: unexpected <op:^>"),
         ("(" * 300 + "1" + ")" * 300, "nested this deep"),
         ("1" * 400, "bad number"),
+        ("+".join(["x"] * 300), "too many operators in a row"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_its_place(query, message):
@@ -123,6 +124,11 @@ def test_what_cannot_be_read_is_refused_with_its_place(query, message):
 def test_what_was_read_is_written_as_it_was(query):
     assert render(parse(query)) == query
     assert render(parse(render(parse(query)))) == query
+
+
+def test_a_hundred_operators_and_parentheses_are_fine():
+    assert parse("+".join(["x"] * 200))
+    assert parse("abs(" * 90 + "x" + ")" * 90)
 
 
 def test_long_expressions_are_broken_into_lines():

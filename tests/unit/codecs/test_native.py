@@ -136,6 +136,20 @@ def test_limits_of_a_session_hold_over_its_bodies(limits, entry, taken):
         decoder.decode(encoder.encode([entry(taken + 1)]))
 
 
+def test_shapes_are_remembered_but_not_mixed_up():
+    encoder, decoder = Encoder(), Decoder()
+    bodies = [[run(1, 3), run(2, 5)], [run(3, 3), run(4, 5)], [run(5, 5), run(6, 3)], [run(7, 9)]]
+    decoded = [decoder.decode(encoder.encode(body)) for body in bodies]
+    assert decoded == bodies
+    assert decoded[0][1].batch.series is decoded[1][1].batch.series
+    large = [run(8, 10_001)]
+    assert decoder.decode(encoder.encode(large)) == large
+    assert decoder.decode(encoder.encode([run(9, 9)]))[0].batch.series is decoded[3][0].batch.series
+    encoder.reset()
+    tags = [tagged(9)]
+    assert decoder.decode(encoder.encode(tags)) == tags
+
+
 def test_definitions_are_sent_once():
     encoder = Encoder()
     first, second = encoder.encode([run(1, 300)]), encoder.encode([run(2, 300)])

@@ -10,15 +10,17 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, chain, groupby, pairwise
-from typing import NamedTuple
 
 import msgspec
 
-from gnomon.codecs.native.dictionary import Dictionary, Table, cut, pick
+from gnomon.codecs.native.dictionary import Dictionary, Shape, Table, cut, pick
 from gnomon.codecs.native.limits import Limits, OverLimit, integers, packed
 from gnomon.codecs.native.values import Values, pack_values, unpack_values
 from gnomon.core.errors import DecodeError
-from gnomon.core.model import Batch, Event, Series
+from gnomon.core.model import Batch, Event
+
+REMEMBERED_ROWS = 10_000
+"""Shapes of more rows are not kept for the next body: a server has many sessions."""
 
 _HALF = 1 << 63
 
@@ -67,11 +69,6 @@ class Columns(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     times: Times
     values: Values
     events: Events | None = None
-
-
-class _Shape(NamedTuple):
-    series: list[Series]
-    rows: array[int]
 
 
 def pack(batches: Sequence[Batch], dictionary: Dictionary) -> Columns:
@@ -138,7 +135,19 @@ def _pack_shapes(shapes: Iterable[tuple[int, ...]]) -> Shapes:
     return Shapes(packed(runs), packed(starts), packed(lengths))
 
 
-def _unpack_shapes(shapes: Shapes, table: Table, limits: Limits) -> list[_Shape]:
+def _unpack_shapes(shapes: Shapes, table: Table, limits: Limits) -> list[Shape]:
+    """The shapes of a body; usually those of the body before, which are remembered."""
+    key = b"".join(map(bytes, (shapes.runs, shapes.starts, shapes.lengths)))
+    known = table.remembered
+    if known is not None and known[0] == key:
+        return known[1]
+    unpacked = _read_shapes(shapes, table, limits)
+    if sum(len(shape.rows) for shape in unpacked) <= REMEMBERED_ROWS:
+        table.remembered = (key, unpacked)
+    return unpacked
+
+
+def _read_shapes(shapes: Shapes, table: Table, limits: Limits) -> list[Shape]:
     runs = integers(shapes.runs, limits.samples, "shapes")
     starts = integers(shapes.starts, limits.samples, "runs of series")
     lengths = integers(shapes.lengths, limits.samples, "runs of series")
@@ -147,7 +156,7 @@ def _unpack_shapes(shapes: Shapes, table: Table, limits: Limits) -> list[_Shape]
     if min(lengths, default=1) < 1 or sum(lengths) > limits.samples:
         raise OverLimit(f"shapes of {sum(lengths)} samples; at most {limits.samples} are taken")
     pairs = iter(zip(starts, lengths, strict=True))
-    unpacked: list[_Shape] = []
+    unpacked: list[Shape] = []
     after = 0
     for count in runs:
         rows: list[int] = []
@@ -162,13 +171,13 @@ def _unpack_shapes(shapes: Shapes, table: Table, limits: Limits) -> list[_Shape]
     return unpacked
 
 
-def _shape(rows: list[int], table: Table) -> _Shape:
+def _shape(rows: list[int], table: Table) -> Shape:
     unique = dict.fromkeys(rows)
     series = [table.series[number] for number in unique]
     if len(unique) == len(rows):
-        return _Shape(series, array("I", range(len(rows))))
+        return Shape(series, array("I", range(len(rows))))
     places = dict(zip(unique, range(len(unique)), strict=True))
-    return _Shape(series, array("I", map(places.__getitem__, rows)))
+    return Shape(series, array("I", map(places.__getitem__, rows)))
 
 
 def _pack_times(batches: Sequence[Batch]) -> Times:

@@ -7,9 +7,10 @@ notices a gap, and may come again: what is known is compared, not replaced.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -125,6 +126,14 @@ class Dictionary:
         return number
 
 
+class Shape(NamedTuple):
+    """What the batches of one shape share."""
+
+    series: list[Series]
+    rows: array[int]
+    """For each sample, which of `series` it is of."""
+
+
 class Table:
     """The reading side. Lists only grow, so other threads may read while one defines."""
 
@@ -135,6 +144,9 @@ class Table:
         self.texts: list[str] = []
         self.metrics: list[Metric] = []
         self.series: list[Series] = []
+        self.remembered: tuple[bytes, list[Shape]] | None = None
+        """The shapes read last, with their bytes: as a series never changes its number, the same
+        bytes mean the same shapes for ever."""
         self._characters = 0
 
     def define(self, definitions: Definitions) -> None:

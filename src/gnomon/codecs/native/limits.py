@@ -54,6 +54,8 @@ def packed(items: Iterable[Any]) -> msgspec.Raw:
 def integers(raw: msgspec.Raw, most: int, what: str) -> list[int]:
     """A list of 64-bit integers of at most `most` items; `what` names it in the error."""
     size = _list_size(raw)
+    if not size:
+        return []
     if size > most:
         raise OverLimit(f"{size} {what}; at most {most} are taken")
     if size >= len(memoryview(raw)):

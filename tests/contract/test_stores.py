@@ -9,9 +9,7 @@ from gnomon.server.store.duckdb import DuckStore
 from gnomon.server.store.memory import MemoryStore
 from gnomon.server.store.settings import StoreSettings
 from gnomon.testing.clock import FakeClock
-
-pytest.register_assert_rewrite("gnomon.testing.contract.stores")
-from gnomon.testing.contract.stores import NOW, StoreContract  # noqa: E402
+from gnomon.testing.contract.stores import NOW, StoreContract
 
 FAR = NOW + 10 * 365 * 86_400_000
 

@@ -36,7 +36,7 @@ class StoreSettings(Settings, frozen=True, kw_only=True):
 class WriterSettings(Settings, frozen=True, kw_only=True):
     """Bounds of the queue before the store."""
 
-    gather: Duration = Duration(0.003)
+    gather: Duration = Duration(0.005)
     """How long the first write of a group waits for others."""
     queue_samples: int = 2_000_000
     """Samples that may wait; beyond it a write is refused and the sender told to come again."""

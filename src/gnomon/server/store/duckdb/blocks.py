@@ -3,9 +3,7 @@
 A block's rows are sorted by (series, time), one value at one time. Blocks may overlap; for the same
 series and time the block of the higher `sequence` is right, and the head is right over all blocks.
 
-Any Parquet reader can read them: `ref`, `ts` (ms) and `value`. On data of real hosts sorted
-timestamps and refs cost next to nothing as deltas, and the values are smallest split into byte
-streams before compression, hence no dictionaries.
+Any Parquet reader can read them: `ref`, `ts` (ms) and `value`; see `parquet.py`.
 """
 
 from __future__ import annotations
@@ -20,16 +18,11 @@ import numpy as np
 from duckdb import DuckDBPyConnection
 
 from gnomon.server.store.duckdb.database import columns
+from gnomon.server.store.duckdb.parquet import quoted, write_parquet
 from gnomon.server.store.duckdb.rows import EMPTY, Refs, Rows, Run, grouped
 
 SUFFIX = ".parquet"
 UNFINISHED = ".tmp"
-ROW_GROUP = 65_536
-LEVEL = 6
-_AS = (
-    f"(FORMAT parquet, PARQUET_VERSION V2, COMPRESSION zstd, COMPRESSION_LEVEL {LEVEL}, "
-    f"ROW_GROUP_SIZE {ROW_GROUP}, DICTIONARY_SIZE_LIMIT 1)"
-)
 LISTED = 200
 """Up to so many series are named in the query; of more, a range is read and the rest dropped."""
 
@@ -67,20 +60,13 @@ def write_block(con: DuckDBPyConnection, folder: Path, run: Run, block: Block) -
     """Writes an ordered run; returns when the file stands under its name and is synced."""
     path = folder / block.file
     unfinished = path.with_suffix(UNFINISHED)
-    # DuckDB takes a NaN in an array for NULL, and which NaN it is matters (staleness).
-    exact = bool(np.isnan(run.values).any())
-    value = "value::BIT::DOUBLE" if exact else "value"
-    values = run.values.view(np.int64) if exact else run.values
-    block_rows = {"ref": run.ref_column(), "ts": run.timestamps, "value": values}
-    copied = f"SELECT ref, ts, {value} AS value FROM block_rows"  # noqa: S608
     try:
-        con.execute(f"COPY ({copied}) TO '{_quoted(unfinished)}' {_AS}")
+        write_parquet(con, unfinished, run)
         sync(unfinished)
         unfinished.rename(path)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
-    del block_rows
     sync(folder)
     return block._replace(
         first=int(run.timestamps.min()),
@@ -103,7 +89,7 @@ def read_blocks(
     """Samples of the given series (sorted) in a time range, as runs in the order of the blocks."""
     if not blocks or not len(refs):
         return []
-    files = ", ".join(f"'{_quoted(folder / block.file)}'" for block in blocks)
+    files = ", ".join(f"'{quoted(folder / block.file)}'" for block in blocks)
     where = [f"ref BETWEEN {refs[0]} AND {refs[-1]}"]
     if any(block.first < start for block in blocks):
         where.append(f"ts >= {start}")
@@ -148,7 +134,3 @@ def _runs(rows: Rows) -> list[Run]:
         grouped(rows.at(slice(start, end)))  # pyright: ignore[reportArgumentType]
         for start, end in itertools.pairwise(bounds)
     ]
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -28,6 +28,7 @@ from gnomon.server.store.duckdb.database import (
     insert,
     number,
 )
+from gnomon.server.store.duckdb.parquet import quoted
 
 EXPORT = "index"
 ROW_GROUP = 122_880
@@ -202,8 +203,3 @@ def _blocks_from_files(
             path.rename(aside / path.name)
             lost.append(f"samples in {path.name}")
     return good
-
-
-def quoted(path: Path) -> str:
-    """A path within an SQL string."""
-    return str(path).replace("'", "''")

@@ -7,10 +7,13 @@ import os
 import hypothesis
 import pytest
 
-# `make check` looks at fewer random examples than `make test`.
-hypothesis.settings.register_profile("quick", max_examples=25)
-if os.environ.get("GNOMON_QUICK"):
-    hypothesis.settings.load_profile("quick")
+# No test asserts a time, so neither does Hypothesis; `make check` looks at fewer random examples.
+PATIENT = hypothesis.settings(
+    deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile("patient", PATIENT)
+hypothesis.settings.register_profile("quick", PATIENT, max_examples=25)
+hypothesis.settings.load_profile("quick" if os.environ.get("GNOMON_QUICK") else "patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

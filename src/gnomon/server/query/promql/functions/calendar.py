@@ -72,7 +72,7 @@ def _date(days: Int64s, unit: str) -> Int64s:
 
 
 def _first_of_month(days: Int64s, later: int = 0) -> Int64s:
-    months = days.astype("datetime64[D]").astype("datetime64[M]") + later
+    months = days.astype("datetime64[D]").astype("datetime64[M]") + np.timedelta64(later, "M")
     return months.astype("datetime64[D]").astype(np.int64)
 
 

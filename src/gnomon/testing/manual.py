@@ -18,7 +18,7 @@ from gnomon.agent.config import AgentSettings
 from gnomon.cli.main import VERBS, Verb, parser
 from gnomon.core.registry import LISTENERS, SINKS, Registry
 from gnomon.server.config import ServerSettings
-from gnomon.testing import reference
+from gnomon.testing import reference, reference_promql
 from gnomon.testing.reference import MADE, settings_tables
 
 COMMAND = """\
@@ -96,7 +96,7 @@ class _Wide(argparse.RawDescriptionHelpFormatter):
 def write(folder: Path) -> list[Path]:
     """Writes every page below `folder`; returns their paths."""
     written = reference.write(folder)
-    for name, text in pages():
+    for name, text in (*pages(), *reference_promql.pages()):
         (folder / name).write_text(text, encoding="utf-8")
         written.append(folder / name)
     return written
